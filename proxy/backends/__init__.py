@@ -1,0 +1,1 @@
+"""The signers that joinwatch can ask: its own, and HTTP endpoints."""

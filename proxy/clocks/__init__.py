@@ -1,0 +1,1 @@
+"""What this host's clock can be measured against."""

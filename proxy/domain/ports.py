@@ -1,0 +1,188 @@
+"""The Protocols by which services know their adapters, and the records that pass between rooms.
+
+Times are seconds. "Wall" is this host's idea of the Unix time, "mono" a clock that only measures durations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from .join_result import JoinResult
+from .receipt import Issuance
+
+Headers = tuple[tuple[str, str], ...]
+"""Header fields in the order they came, duplicates kept."""
+
+
+class Time(Protocol):
+    """The two clocks of this host, handed in so that tests can turn them."""
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch."""
+
+    def mono(self) -> float:
+        """Seconds of a clock that never steps; only differences mean anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request to a signature route, ready to be sent on.
+
+    `tail` is what the path has beyond the route's own path, still percent-encoded ("" or "/…"); `query` is the raw
+    query string without its question mark; `headers` are end-to-end only.
+    """
+
+    method: str
+    tail: str
+    query: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A backend's answer: end-to-end headers and raw body bytes, exactly as they came.
+
+    `rest` is None when `body` is the whole body; otherwise the remaining chunks follow there (an event stream, or a
+    body over the observation limit), and `rest.aclose()` must be awaited whatever happens.
+    `replica` names which of the backend's hosts answered, where that can be told.
+    `began_mono`/`headers_mono` and `headers_wall` say when the request was written and the headers were back.
+    """
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    began_mono: float
+    headers_mono: float
+    headers_wall: float
+    replica: str | None = None
+    rest: AsyncIterator[bytes] | None = None
+
+
+class BackendError(Exception):
+    """A backend gave no usable answer. `retryable`: the connection failed before any byte of an answer."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class BackendTimeout(BackendError):
+    """A backend gave no complete answer in time."""
+
+
+class Backend(Protocol):
+    """Whoever signs: the native issuer, or an HTTP endpoint."""
+
+    @property
+    def name(self) -> str:
+        """The configured name; the value of the label `backend`."""
+
+    async def sign(self, ask: Ask) -> Reply:
+        """Ask for a signature. Raises BackendError or BackendTimeout, nothing else."""
+
+    async def aclose(self) -> None:
+        """Release what the backend holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How far a clock is ahead (+) of what it is measured against: |true - offset_s| <= bound_s.
+
+    `measured_at` is this host's wall time at the measurement.
+    """
+
+    offset_s: float
+    bound_s: float
+    measured_at: float
+
+
+class ClockUnavailable(Exception):  # noqa: N818
+    """A reference could not tell the time; the message says why and how to mend it."""
+
+
+class ReferenceClock(Protocol):
+    """Something that this host's clock can be measured against."""
+
+    @property
+    def source(self) -> str:
+        """The value of the label `source`: `kernel`, `ntp:HOST` or `http_date:HOST`."""
+
+    async def measure(self) -> Offset:
+        """This host's offset against the reference, positive when this host is ahead. Raises ClockUnavailable."""
+
+    async def aclose(self) -> None:
+        """Release what the clock holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRecord:
+    """One join result with all that is known of it: a row of the ledger."""
+
+    issuance: Issuance
+    result: JoinResult
+    received_at: float
+    """Wall time at which this delivery arrived."""
+    joined_at: float | None
+    """Wall time of the join, from the time the signature was sent and the client's measured age; None: not known."""
+    token_age_s: float | None
+    """Join time - iat, negative when iat was still ahead; None where either is unknown or the age is not to be trusted."""
+    origin: str | None
+    """The page's Origin header, if it looks like one."""
+    late: bool
+    """Arrived more than five minutes after its join: kept, but out of the live metrics."""
+    evidence: bool
+    """False for results beyond what one client address may contribute as evidence about a cause."""
+
+
+class Appended(StrEnum):
+    """What the ledger did with a result."""
+
+    NEW = "new"
+    RESOLVED = "resolved"
+    """It replaced a provisional no_result of the same id."""
+    DUPLICATE = "duplicate"
+    TOO_MANY = "too_many"
+    """The receipt has as many results as it may have; nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedResult:
+    """`first`: this is the first result that the ledger has for its receipt."""
+
+    status: Appended
+    first: bool = False
+
+
+class LedgerUnavailable(Exception):  # noqa: N818
+    """The ledger did not take the result in time; the sender may try again after `retry_after_s`."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Ledger(Protocol):
+    """Where join results are kept."""
+
+    async def append(self, record: JoinRecord) -> AppendedResult:
+        """Store durably; returns only after the commit. Raises LedgerUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What /readyz tells of the ledger."""
+
+    writable: bool
+    detail: str = ""
+    waiting: int = field(default=0)
+
+
+def header(headers: Sequence[tuple[str, str]], name: str) -> str | None:
+    """The first value of a header field, its name in any case."""
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)

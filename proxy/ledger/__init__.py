@@ -1,0 +1,1 @@
+"""Join results on disk, each exactly once."""
