@@ -1,1 +1,1 @@
-"""What joinwatch knows about signatures, joins and clocks: pure, without IO, time or randomness of its own."""
+"""What joinwatch knows about signatures, joins and clocks: pure, without IO or time of its own."""

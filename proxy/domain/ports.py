@@ -31,8 +31,8 @@ class Time(Protocol):
 class Ask:
     """One request to a signature route, ready to be sent on.
 
-    `tail` is what the path has beyond the route's own path, still percent-encoded ("" or "/…"); `query` is the raw
-    query string without its question mark; `headers` are end-to-end only.
+    `tail` is what the path has beyond the route's own path, still percent-encoded ("" or "/…"); `query` is the
+    raw query string without its question mark; `headers` are end-to-end only.
     """
 
     method: str
@@ -101,7 +101,7 @@ class Offset:
     measured_at: float
 
 
-class ClockUnavailable(Exception):  # noqa: N818
+class ClockUnavailable(Exception):
     """A reference could not tell the time; the message says why and how to mend it."""
 
 
@@ -130,7 +130,7 @@ class JoinRecord:
     joined_at: float | None
     """Wall time of the join, from the time the signature was sent and the client's measured age; None: not known."""
     token_age_s: float | None
-    """Join time - iat, negative when iat was still ahead; None where either is unknown or the age is not to be trusted."""
+    """Join time - iat, negative when iat was still ahead; None where either is unknown or not to be trusted."""
     origin: str | None
     """The page's Origin header, if it looks like one."""
     late: bool
@@ -158,7 +158,7 @@ class AppendedResult:
     first: bool = False
 
 
-class LedgerUnavailable(Exception):  # noqa: N818
+class LedgerUnavailable(Exception):
     """The ledger did not take the result in time; the sender may try again after `retry_after_s`."""
 
     def __init__(self, message: str, retry_after_s: int) -> None:

@@ -1,0 +1,119 @@
+"""joinwatch's own issuer: a drop-in for the official sample endpoint that signs Meeting SDK JWTs."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+import jwt
+import msgspec
+
+from ..domain.claims import JsonValue
+from ..domain.credentials import Credentials
+from ..domain.ports import Ask, Headers, Reply, Time, header
+from ..domain.sample_request import SampleRefused, SampleRequest, parse
+
+MIN_LIFETIME_S: Final = 1801
+MAX_LIFETIME_S: Final = 172790
+"""One second, and ten, inside Zoom's documented limits: whether those are inclusive is not known."""
+
+_JSON: Final = ("Content-Type", "application/json; charset=utf-8")
+_ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
+_NO_STORE: Final = ("Cache-Control", "no-store")
+_METHODS: Final = ("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class NativeBackend:
+    """Signs with one pair of credentials. A wrong clock is a finding elsewhere, never a reason not to sign."""
+
+    def __init__(
+        self,
+        name: str,
+        credentials: Credentials,
+        *,
+        lifetime_s: int,
+        backdate_s: int,
+        allow_host_role: bool,
+        time: Time,
+    ) -> None:
+        self._name = name
+        self._key = credentials.client_id
+        self._secret = credentials.client_secret.reveal().encode()
+        self._lifetime_s = lifetime_s
+        self._backdate_s = backdate_s
+        self._allow_host_role = allow_host_role
+        self._time = time
+        self._jwt = jwt.PyJWT()
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+        return self._name
+
+    async def sign(self, ask: Ask) -> Reply:
+        """Sign at once; a request that the sample would refuse is answered as the sample answers it."""
+        began = self._time.mono()
+        now = self._time.wall()
+        status, headers, body = self._answer(ask, now)
+        return Reply(
+            status=status,
+            reason=HTTPStatus(status).phrase,
+            headers=(*headers, ("Date", _http_date(int(now)))),
+            body=body,
+            began_mono=began,
+            headers_mono=self._time.mono(),
+            headers_wall=now,
+        )
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    def _answer(self, ask: Ask, now: float) -> tuple[int, Headers, bytes]:
+        if ask.method == "OPTIONS":
+            return 204, _preflight(ask.headers), b""
+        if ask.method != "POST":
+            return 405, (_JSON, _ANY_ORIGIN, ("Allow", "POST, OPTIONS")), _errors("$method", "Use POST")
+        try:
+            request = parse(
+                ask.body, header(ask.headers, "content-type"), allow_host_role=self._allow_host_role
+            )
+        except SampleRefused as refused:
+            body = _encode(
+                {"errors": [{"property": each.property, "reason": each.reason} for each in refused.problems]}
+            )
+            return refused.status, (_JSON, _ANY_ORIGIN, _NO_STORE), body
+        signature = self._sign(self._claims(request, now))
+        return 200, (_JSON, _ANY_ORIGIN, _NO_STORE), _encode({"signature": signature, "sdkKey": self._key})
+
+    def _claims(self, request: SampleRequest, now: float) -> dict[str, JsonValue]:
+        iat = int(now) - self._backdate_s
+        asked = self._lifetime_s if request.expiration_s is None else request.expiration_s
+        exp = iat + min(max(asked + self._backdate_s, MIN_LIFETIME_S), MAX_LIFETIME_S)
+        claims: dict[str, JsonValue] = {"appKey": self._key, "sdkKey": self._key}
+        if request.meeting is not None and request.role is not None:
+            claims |= {"mn": request.meeting, "role": request.role}
+        claims |= {"iat": iat, "exp": exp, "tokenExp": exp}
+        if request.video_webrtc_mode is not None:
+            claims["video_webrtc_mode"] = request.video_webrtc_mode
+        return claims
+
+    def _sign(self, claims: dict[str, JsonValue]) -> str:
+        return self._jwt.encode(claims, self._secret, algorithm="HS256")
+
+
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def _preflight(headers: Headers) -> Headers:
+    asked = header(headers, "access-control-request-headers")
+    allowed = (("Access-Control-Allow-Headers", asked),) if asked else ()
+    return (_ANY_ORIGIN, _METHODS, ("Vary", "Access-Control-Request-Headers"), *allowed)
+
+
+def _errors(name: str, reason: str) -> bytes:
+    return _encode({"errors": [{"property": name, "reason": reason}]})

@@ -1,0 +1,113 @@
+"""The command line: arguments in, exit codes out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from . import __version__
+from .domain.receipt import encode_key
+from .ledger.kept_secret import kept_secret
+from .settings import Settings, SettingsError, load, new_secret
+
+OK: Final = 0
+FINDING: Final = 1
+WRONG_USE: Final = 2
+
+THROWAWAY: Final = Path("var/throwaway-client-secret")
+"""Kept, so that signatures of the embedded default still verify after a restart."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. Returns its exit code: 0 fine, 1 a problem in the configuration, 2 wrong use."""
+    arguments = _parser().parse_args(argv)
+    command: str = arguments.command
+    if command == "new-key":
+        print(encode_key(secrets.token_bytes(32)))
+        return OK
+    try:
+        settings = load(arguments.config, os.environ, _throwaway_secret)
+    except SettingsError as error:
+        return _explain(error)
+    if command == "check-config":
+        print(f"{settings.source}: no problems; {_sketch(settings)}")
+        return OK
+    return _serve(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="joinwatch",
+        description="Explains why people cannot join Zoom meetings that are embedded with the Meeting SDK.",
+        epilog="Exit codes: 0 fine; 1 a problem in the configuration; 2 wrong use.",
+    )
+    parser.add_argument("--version", action="version", version=f"joinwatch {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="run the proxy until SIGTERM or Ctrl-C",
+        description="Issue or forward signatures, take join results, export metrics. Log lines go to standard"
+        " output, one JSON object each. SIGTERM drains: requests in flight are finished, results flushed.",
+    )
+    check = commands.add_parser(
+        "check-config",
+        help="list every problem of the configuration, with its mend",
+        description="Read the configuration, the files and variables that it names, and list every problem.",
+    )
+    for command in (serve, check):
+        command.add_argument(
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help="TOML file; default: $JOINWATCH_CONFIG, else ./joinwatch.toml, else the embedded default",
+        )
+    commands.add_parser(
+        "new-key",
+        help="print a new receipt key, for receipts.keys_file",
+        description="Print a new receipt key. Put it first in receipts.keys_file and keep the older ones below it.",
+    )
+    return parser
+
+
+def _explain(error: SettingsError) -> int:
+    for problem in error.problems:
+        print(problem, file=sys.stderr)
+    count = len(error.problems)
+    print(
+        f"{count} problem{'s' if count != 1 else ''} in the configuration; nothing was started",
+        file=sys.stderr,
+    )
+    return FINDING
+
+
+def _sketch(settings: Settings) -> str:
+    routes = "; ".join(
+        f"{route.path} to {', '.join(name for name, _ in route.backends)}" for route in settings.routes
+    )
+    return f"routes: {routes}"
+
+
+def _serve(settings: Settings) -> int:
+    from .serve import serve  # noqa: PLC0415  # the server's imports would slow every other command down
+
+    try:
+        serve(settings)
+    except OSError as error:
+        print(
+            f"cannot listen: {error.strerror or error}: change listen.public or listen.admin, or free the port",
+            file=sys.stderr,
+        )
+        return FINDING
+    return OK
+
+
+def _throwaway_secret() -> str:
+    try:
+        return kept_secret(THROWAWAY, new_secret)
+    except OSError:
+        return new_secret()

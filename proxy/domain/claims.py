@@ -1,0 +1,174 @@
+"""The claims of a signature: one value for every format, and its redacted form."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+LEGACY_LIFETIME_S: Final = 86400
+"""A legacy signature is valid for 24 hours after its timestamp (Zoom devforum 47440)."""
+
+KEY_CLAIMS: Final = ("appKey", "sdkKey", "apiKey", "app_key")
+NUMBER_CLAIMS: Final = ("role", "iat", "exp", "tokenExp", "ts", "video_webrtc_mode", "role_type", "version")
+KNOWN_CLAIMS: Final = frozenset({*KEY_CLAIMS, *NUMBER_CLAIMS, "mn"})
+
+MAX_UNKNOWN_NAMES: Final = 10
+MAX_NAME_LENGTH: Final = 32
+
+
+def number(value: JsonValue) -> float | None:
+    """A claim as a finite number: numeric strings count, booleans do not; None where it is no number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        if len(value) > 32:
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, int | float):
+        try:
+            result = float(value)
+        except OverflowError:
+            return None
+        return result if math.isfinite(result) else None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a signature claims, exactly as it was decoded: nothing is corrected or validated away.
+
+    `raw` keeps the names and JSON types of the format at hand; the properties say the same for every format.
+    Times are epoch seconds as claimed: an iat in milliseconds stays 1000 times too large.
+    """
+
+    raw: Mapping[str, JsonValue] = field(repr=False)
+
+    @property
+    def key(self) -> str | None:
+        """The key that the signature names, whatever its format calls it; None where there is none."""
+        for name in KEY_CLAIMS:
+            value = self.raw.get(name)
+            if isinstance(value, str):
+                return value
+        return None
+
+    @property
+    def meeting(self) -> str | None:
+        """The meeting number as text, as it was claimed."""
+        value = self.raw.get("mn")
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+    @property
+    def role(self) -> float | None:
+        """0 participant, 1 host; anything else as claimed."""
+        return number(self.raw.get("role"))
+
+    @property
+    def iat(self) -> float | None:
+        """Issued at. A legacy signature's millisecond timestamp counts as one."""
+        if "ts" in self.raw:
+            stamp = number(self.raw["ts"])
+            return None if stamp is None else stamp / 1000
+        return number(self.raw.get("iat"))
+
+    @property
+    def exp(self) -> float | None:
+        """Expires at; for a legacy signature 24 hours after its timestamp."""
+        if "ts" in self.raw:
+            issued = self.iat
+            return None if issued is None else issued + LEGACY_LIFETIME_S
+        return number(self.raw.get("exp"))
+
+
+class Showing(StrEnum):
+    """How much of a meeting number or key may be shown: the values of the [privacy] settings."""
+
+    MASKED = "masked"
+    CLEAR = "clear"
+    OMITTED = "omitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What of a signature's claims may leave the process.
+
+    `secrets` are all configured secret values: a key claim that equals one of them (key and secret swapped)
+    is shown as a short digest, however open the other settings are.
+    """
+
+    meeting_number: Showing = Showing.MASKED
+    keys: Showing = Showing.MASKED
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def claims(self, claims: Claims) -> dict[str, JsonValue]:
+        """Known claims by value, redacted; unknown ones by name only, at most ten names of 32 characters."""
+        shown: dict[str, JsonValue] = {}
+        unknown: list[JsonValue] = []
+        for name, value in claims.raw.items():
+            if name not in KNOWN_CLAIMS:
+                if len(unknown) < MAX_UNKNOWN_NAMES:
+                    unknown.append(self._free_text(name))
+            elif name in NUMBER_CLAIMS:
+                shown[name] = _number_or_kind(value)
+            else:
+                text = self._identifier(value, self.meeting_number if name == "mn" else self.keys)
+                if text is not None:
+                    shown[name] = text
+        if unknown:
+            shown["unknown"] = unknown
+        return shown
+
+    def _identifier(self, value: JsonValue, showing: Showing) -> JsonValue:
+        if isinstance(value, str) and value in self.secrets:
+            return digest(value)
+        if showing is Showing.OMITTED:
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return _kind(value)
+        text = str(value)
+        if showing is Showing.CLEAR:
+            return value if isinstance(value, int) else text[:64]
+        return masked(text)
+
+    def _free_text(self, name: str) -> str:
+        return digest(name) if name in self.secrets else name[:MAX_NAME_LENGTH]
+
+
+def masked(text: str) -> str:
+    """Enough of an identifier to recognise it beside others, not enough to use it."""
+    return f"{text[:2]}…{text[-2:]}" if len(text) >= 8 else "…" if text else ""
+
+
+def digest(text: str) -> str:
+    """A short digest by which equal values can be recognised."""
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def _number_or_kind(value: JsonValue) -> JsonValue:
+    """A number as it is, a numeric string as it is, anything else by its kind only."""
+    if isinstance(value, str):
+        return value if number(value) is not None else _kind(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if number(value) is not None else "(out of range)"
+    return _kind(value)
+
+
+def _kind(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "(boolean)"
+    if isinstance(value, str):
+        return "(text)"
+    if isinstance(value, dict):
+        return "(object)"
+    if isinstance(value, list):
+        return "(array)"
+    return "(null)" if value is None else "(number)"

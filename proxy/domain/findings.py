@@ -1,0 +1,54 @@
+"""What is wrong with one signature: all rules applied to it, its HMAC checked, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from .credentials import Credentials
+from .rules import claims, mac, request, time
+from .rules import format as format_
+from .rules.base import DATED, Circumstances, Finding, Mac, Rule, Severity, Verdict
+from .signature import Format, Signature, verify
+
+RULES: Final[dict[str, Rule]] = {
+    rule.id: rule
+    for rules in (time.RULES, mac.RULES, claims.RULES, request.RULES, format_.RULES)
+    for rule in rules
+}
+"""Every rule by its id, in the order in which findings are reported."""
+
+_BY_FORMAT: Final[dict[Format, tuple[Rule, ...]]] = {
+    each: tuple(rule for rule in RULES.values() if each in rule.formats) for each in Format
+}
+
+
+def check(signature: Signature, circumstances: Circumstances) -> tuple[Finding, ...]:
+    """All findings about one signature."""
+    findings = []
+    for rule in _BY_FORMAT[signature.format]:
+        hit = rule.check(signature, circumstances)
+        if hit is not None:
+            severity, detail = hit if isinstance(hit, tuple) else (rule.severity, hit)
+            findings.append(Finding(rule.id, severity, rule.cause, rule.summary, detail))
+    return tuple(findings)
+
+
+def check_mac(signature: Signature, credentials: Iterable[Credentials]) -> Mac:
+    """Verify the HMAC with the configured credentials that the signature's key names."""
+    configured = tuple(credentials)
+    if not configured or signature.format not in DATED:
+        return Mac.NOT_CHECKED
+    named = [each for each in configured if each.client_id == signature.claims.key]
+    if not named:
+        return Mac.UNKNOWN_KEY
+    right = any(verify(signature, each.client_secret.reveal().encode()) for each in named)
+    return Mac.RIGHT if right else Mac.WRONG
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """The worst severity; `info` leaves a signature ok."""
+    severities = {finding.severity for finding in findings}
+    if Severity.REFUSED in severities:
+        return Verdict.REFUSED
+    return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK

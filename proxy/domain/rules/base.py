@@ -1,0 +1,115 @@
+"""What a rule is: its id, severity, sentence and source, and what it is told about the signature's issue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from ..ports import Offset
+from ..signature import Format, Signature
+
+
+class Severity(StrEnum):
+    """What a finding means for the join."""
+
+    REFUSED = "refused"
+    """Zoom will refuse the signature now."""
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Verdict(StrEnum):
+    """The worst severity of a signature's findings: the label `verdict`."""
+
+    OK = "ok"
+    WARNING = "warning"
+    REFUSED = "refused"
+
+
+class Mac(StrEnum):
+    """What is known of the signature's HMAC."""
+
+    NOT_CHECKED = "not_checked"
+    """No secret is configured for this backend."""
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNKNOWN_KEY = "unknown_key"
+    """The token names a key that is not among the backend's configured credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What was known when the signature was issued.
+
+    `now` is the proxy's wall time when the backend's headers arrived; `clock` this host's offset against its
+    reference, None when unmeasured; `meeting` and `role` what the request asked for, None when it did not say or
+    nobody configured where it says it.
+    """
+
+    now: float
+    clock: Offset | None = None
+    mac: Mac = Mac.NOT_CHECKED
+    meeting: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth knowing, about one signature. `detail` has the numbers of this one."""
+
+    id: str
+    severity: Severity
+    cause: str | None
+    summary: str
+    detail: str
+
+
+Hit = str | tuple[Severity, str] | None
+"""A rule's answer: nothing, the detail, or the detail with another severity than the rule's own."""
+
+Check = Callable[[Signature, Circumstances], Hit]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `formats`: the only ones that it judges. `source`: who says that Zoom minds."""
+
+    id: str
+    severity: Severity
+    cause: str | None
+    summary: str
+    source: str
+    formats: frozenset[Format]
+    check: Check = field(repr=False)
+
+
+SDK: Final = frozenset({Format.MEETING_SDK, Format.NATIVE})
+WEB: Final = frozenset({Format.MEETING_SDK})
+DATED: Final = frozenset({Format.MEETING_SDK, Format.NATIVE, Format.LEGACY})
+"""The formats that have times, a key and an HMAC."""
+
+ARTICLE: Final = "Zoom, 'Troubleshooting Zoom Meeting SDK signature validation'"
+
+
+class Rules(list[Rule]):
+    """The rules of one room, in the order in which they are written there."""
+
+    def add(
+        self,
+        rule_id: str,
+        severity: Severity,
+        summary: str,
+        *,
+        source: str,
+        cause: str | None = None,
+        formats: frozenset[Format] = SDK,
+    ) -> Callable[[Check], Check]:
+        """Decorate the function that checks this rule."""
+
+        def register(check: Check) -> Check:
+            self.append(Rule(rule_id, severity, cause, summary, source, formats, check))
+            return check
+
+        return register

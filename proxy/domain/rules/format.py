@@ -1,0 +1,108 @@
+"""Rules about the format, the encoding and the product that a token belongs to."""
+
+from __future__ import annotations
+
+from ..signature import JWT_FORMATS, Format, Signature
+from .base import Circumstances, Hit, Rules, Severity
+
+RULES = Rules()
+
+
+@RULES.add(
+    "format/native",
+    Severity.INFO,
+    "The signature has no meeting and no role: it is for the native SDKs, the Web SDK cannot join with it.",
+    source="developers.zoom.us, 'Create a sample JWT for the Meeting SDK'",
+    formats=frozenset({Format.NATIVE}),
+)
+def _native(_signature: Signature, at: Circumstances) -> Hit:
+    return None if at.meeting is not None else "Right for Android, iOS, Windows, macOS and Linux apps only."
+
+
+@RULES.add(
+    "format/legacy",
+    Severity.REFUSED,
+    "This is a signature of the JWT app type, which Zoom shut down in 2023.",
+    source="Zoom devforum 78401, 83251",
+    cause="wrong_format",
+    formats=frozenset({Format.LEGACY}),
+)
+def _legacy(_signature: Signature, _at: Circumstances) -> Hit:
+    return "Sign a Meeting SDK JWT with a Client ID and Client Secret instead."
+
+
+@RULES.add(
+    "format/video_sdk",
+    Severity.REFUSED,
+    "This is a Video SDK token; it cannot join meetings.",
+    source="developers.zoom.us, Video SDK authorization",
+    cause="wrong_product",
+    formats=frozenset({Format.VIDEO_SDK}),
+)
+def _video_sdk(_signature: Signature, _at: Circumstances) -> Hit:
+    return "Use the credentials and claims of a Meeting SDK app."
+
+
+@RULES.add(
+    "format/other_token",
+    Severity.REFUSED,
+    "This is a token, but not a Meeting SDK signature.",
+    source="Zoom devforum 98154, 46614",
+    cause="wrong_product",
+    formats=frozenset({Format.REST_JWT, Format.OAUTH, Format.OTHER_JWT}),
+)
+def _other_token(signature: Signature, _at: Circumstances) -> Hit:
+    match signature.format:
+        case Format.REST_JWT:
+            return "It looks like a token of the retired REST API."
+        case Format.OAUTH:
+            return "It looks like an OAuth or ZAK token; a ZAK goes into the join option zak."
+        case _:
+            return "Its claims are not those of a Meeting SDK signature."
+
+
+@RULES.add(
+    "format/hmac_only",
+    Severity.REFUSED,
+    "Only the HMAC was returned: the header and the payload are missing.",
+    source="Zoom devforum 85908, 98154",
+    cause="wrong_format",
+    formats=frozenset({Format.HMAC_ONLY}),
+)
+def _hmac_only(_signature: Signature, _at: Circumstances) -> Hit:
+    return "Return header.payload.signature, joined by dots."
+
+
+@RULES.add(
+    "format/algorithm",
+    Severity.REFUSED,
+    "The signature's algorithm is not HS256, the only one that Zoom accepts.",
+    source="Zoom Meeting SDK documentation: header of the signature",
+    cause="wrong_format",
+)
+def _algorithm(signature: Signature, _at: Circumstances) -> Hit:
+    return None if signature.alg == "HS256" else "Set alg to HS256 and sign with HMAC-SHA256."
+
+
+@RULES.add(
+    "format/segments",
+    Severity.REFUSED,
+    "The signature does not have exactly three parts.",
+    source="RFC 7515 section 7.1; seen where requests share fields, as in Zoom devforum 70827",
+    cause="shared_state",
+    formats=JWT_FORMATS,
+)
+def _segments(signature: Signature, _at: Circumstances) -> Hit:
+    return None if signature.segments == 3 else f"It has {signature.segments} parts."
+
+
+@RULES.add(
+    "format/encoding",
+    Severity.WARNING,
+    "The signature is not plain base64url; whether Zoom decodes it all the same is not known.",
+    source="RFC 7515 section 2; Zoom devforum 81534 (padding), 85908",
+    cause="encoding_damage",
+    formats=JWT_FORMATS,
+)
+def _encoding(signature: Signature, _at: Circumstances) -> Hit:
+    return f"It has {' and '.join(signature.damage)}." if signature.damage else None

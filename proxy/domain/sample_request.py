@@ -1,0 +1,150 @@
+"""What the official sample endpoint accepts and how it complains, with the three deviations of the native issuer.
+
+The request, the validation, the reasons and their order are those of zoom/meetingsdk-auth-endpoint-sample 3.12.0, so
+that clients written for it need not change. Deviations, each where the sample is harmful: a body that is not a JSON
+object is refused (the sample signs a token without a meeting), a meeting number is digits only, and the host role is
+refused unless it is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from .claims import JsonValue
+
+MIN_SECONDS: Final = 1800
+MAX_SECONDS: Final = 172800
+HOST: Final = 1
+
+_INTEGER: Final = re.compile(r"\s*([+-]?\d{1,15})")
+_MEETING: Final = re.compile(r"\d{1,20}", re.ASCII)
+_PAIR: Final = ("meetingNumber", "role")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One entry of the sample's `errors`."""
+
+    property: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """A valid request. `meeting` and `role` are both None for a token of the native SDKs."""
+
+    meeting: str | int | None
+    role: int | None
+    expiration_s: int | None
+    video_webrtc_mode: int | None
+
+
+class SampleRefused(Exception):
+    """The request is not served; `status` and `problems` are the reply."""
+
+    def __init__(self, status: int, *problems: Problem) -> None:
+        super().__init__("; ".join(f"{problem.property}: {problem.reason}" for problem in problems))
+        self.status = status
+        self.problems = problems
+
+
+def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> SampleRequest:
+    """Read and validate a request. Raises SampleRefused with the status and every problem."""
+    fields = _object(body, content_type)
+    for name in ("role", "expirationSeconds", "videoWebRtcMode"):
+        value = fields.get(name)
+        if isinstance(value, str):
+            fields[name] = _parse_int(value)
+    problems = [
+        *_both_or_neither(fields),
+        *_meeting_digits(fields),
+        *_one_of("role", fields, (0, 1)),
+        *_between("expirationSeconds", fields, MIN_SECONDS, MAX_SECONDS),
+        *_one_of("videoWebRtcMode", fields, (0, 1)),
+    ]
+    if problems:
+        raise SampleRefused(400, *problems)
+    if fields.get("role") == HOST and not allow_host_role:
+        raise SampleRefused(
+            403, Problem("role", "The host role is not issued here: set allow_host_role to issue it")
+        )
+    meeting = fields.get("meetingNumber")
+    return SampleRequest(
+        meeting=meeting if isinstance(meeting, str | int) else None,
+        role=_int(fields.get("role")),
+        expiration_s=_int(fields.get("expirationSeconds")),
+        video_webrtc_mode=_int(fields.get("videoWebRtcMode")),
+    )
+
+
+def _object(body: bytes, content_type: str | None) -> dict[str, JsonValue]:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        reason = "The body must be JSON and be sent with Content-Type: application/json"
+        raise SampleRefused(415, Problem("$schema", reason))
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise SampleRefused(400, Problem("$schema", "The body is not valid JSON")) from None
+    if not isinstance(value, dict):
+        raise SampleRefused(400, Problem("$schema", "The body must be a JSON object"))
+    return value
+
+
+def _both_or_neither(fields: dict[str, JsonValue]) -> list[Problem]:
+    if len({name in fields for name in _PAIR}) == 1:
+        return []
+    reason = f"If one of the following properties is present, all or none must be present: {', '.join(_PAIR)}"
+    return [Problem("$schema", reason)]
+
+
+def _meeting_digits(fields: dict[str, JsonValue]) -> list[Problem]:
+    if "meetingNumber" not in fields:
+        return []
+    value = fields["meetingNumber"]
+    if isinstance(value, str | int) and not isinstance(value, bool) and _MEETING.fullmatch(str(value)):
+        return []
+    return [Problem("meetingNumber", "Value must be 1 to 20 digits, without spaces or dashes")]
+
+
+def _one_of(name: str, fields: dict[str, JsonValue], allowed: tuple[int, ...]) -> list[Problem]:
+    if name not in fields:
+        return []
+    value = fields[name]
+    if not _is_number(value):
+        return [_not_a_number(name, value)]
+    if value in allowed:
+        return []
+    return [Problem(name, f"Value is not valid. Got {value}, expected {','.join(map(str, allowed))}")]
+
+
+def _between(name: str, fields: dict[str, JsonValue], least: int, most: int) -> list[Problem]:
+    if name not in fields:
+        return []
+    value = fields[name]
+    if not isinstance(value, int | float) or not _is_number(value):
+        return [_not_a_number(name, value)]
+    return [] if least <= value <= most else [Problem(name, f"Value must in between {least} and {most}")]
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _not_a_number(name: str, value: JsonValue) -> Problem:
+    shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else "NaN"
+    return Problem(name, f"Value {shown} not allowed, must be of type number")
+
+
+def _parse_int(text: str) -> int | float:
+    """JavaScript's parseInt: the leading integer, else NaN."""
+    match = _INTEGER.match(text)
+    return int(match[1]) if match else float("nan")
+
+
+def _int(value: JsonValue) -> int | None:
+    return int(value) if isinstance(value, int | float) else None

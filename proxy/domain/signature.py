@@ -1,0 +1,277 @@
+"""Signature formats: find one in a reply by its shape, decode it without trusting it, verify its HMAC.
+
+Nothing here validates: a library that rejects a token cannot say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from .claims import Claims, JsonValue
+
+MAX_LENGTH: Final = 8192
+"""A longer string is no signature: real ones have 200 to 500 characters."""
+
+MAX_STRINGS: Final = 10_000
+"""How many strings of a reply are looked at."""
+
+
+class Format(StrEnum):
+    """What a token is, by its shape and claim names."""
+
+    MEETING_SDK = "meeting_sdk"
+    """Meeting SDK JWT with a meeting: what the Web SDK needs."""
+    NATIVE = "native"
+    """Meeting SDK JWT without meeting and role: what the native SDKs need."""
+    LEGACY = "legacy"
+    """base64 of key.meeting.milliseconds.role.hash: the JWT app type, shut down in 2023."""
+    VIDEO_SDK = "video_sdk"
+    REST_JWT = "rest_jwt"
+    """The retired REST API token: iss and exp only."""
+    OAUTH = "oauth"
+    """An OAuth or ZAK token."""
+    OTHER_JWT = "other_jwt"
+    HMAC_ONLY = "hmac_only"
+    """Only the last segment of a JWT, or a bare digest."""
+
+
+JWT_FORMATS: Final = frozenset(
+    {Format.MEETING_SDK, Format.NATIVE, Format.VIDEO_SDK, Format.REST_JWT, Format.OAUTH, Format.OTHER_JWT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A decoded token. The parts that could be replayed never show in a repr.
+
+    `segments` counts the dot-separated parts; `damage` names what its encoding has that base64url must not have.
+    """
+
+    format: Format
+    claims: Claims
+    alg: str | None = None
+    segments: int = 3
+    damage: tuple[str, ...] = ()
+    signed: bytes = field(default=b"", repr=False)
+    mac: bytes = field(default=b"", repr=False)
+
+
+# Every run is bounded and starts where the run of base64 starts, so that no text makes the search quadratic.
+_JWT_IN_TEXT: Final = re.compile(r"(?<![\w+/-])ey[\w+/=-]{8,512}(?:\.[\w+/=-]{1,4096}){1,5}", re.ASCII)
+_LEGACY_IN_TEXT: Final = re.compile(r"(?<![\w+/.-])[\w+/-]{80,400}={0,2}(?![\w+/=.-])", re.ASCII)
+_KEY_BEFORE: Final = re.compile(r"""([\w$-]{1,64})["']?\s*[:=]\s*["']?$""")
+_LEGACY_PARTS: Final = re.compile(
+    r"([^.]{0,128})\.([^.]{0,64})\.(-?\d{1,20})\.([^.]{0,16})\.([^.]{1,128})", re.ASCII
+)
+_BASE64_TEXT: Final = re.compile(r"[\w+/-]+={0,2}", re.ASCII)
+_BARE_MAC: Final = re.compile(r"[A-Za-z0-9_+/-]{43}=?|[0-9a-fA-F]{64}")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_WHITE_SPACE: Final = re.compile(r"\s+")
+
+_VIDEO_CLAIMS: Final = frozenset({"app_key", "tpc", "role_type"})
+_OAUTH_CLAIMS: Final = frozenset({"aud", "auid", "ver", "uid", "zid"})
+_MEETING_CLAIMS: Final = frozenset({"mn", "role", "meetingNumber", "meeting_number"})
+_SDK_CLAIMS: Final = frozenset({"appKey", "sdkKey", "tokenExp"})
+
+_PREFERENCE: Final = {Format.MEETING_SDK: 0, Format.LEGACY: 1, Format.NATIVE: 2}
+"""Which of several tokens in a reply is the signature; all others are taken only when their key says so."""
+
+
+def find(body: bytes) -> Signature | None:
+    """The signature in a reply's decoded body, wherever it stands; None where there is none.
+
+    A Meeting SDK or legacy shape wins, under whatever key. Another token is taken only when nothing else is there
+    and its key says that it was meant as a signature; then only its kind is kept.
+    """
+    best: Signature | None = None
+    for key, text in _strings(body.decode("utf-8", "replace")):
+        found = decode(text)
+        if found is None and _meant_as_signature(key):
+            found = _look_alike(text)
+        if found is None:
+            continue
+        rank = _PREFERENCE.get(found.format)
+        if rank is None:
+            if best is None and _meant_as_signature(key):
+                best = Signature(found.format, Claims({}), found.alg, found.segments)
+        elif best is None or rank < _PREFERENCE.get(best.format, 9):
+            best = found
+            if rank == 0:
+                break
+    return best
+
+
+def decode(text: str) -> Signature | None:
+    """A token of any known format, decoded leniently; None where the text has no token's shape."""
+    if not 20 <= len(text) <= MAX_LENGTH:
+        return None
+    return _decode_jwt(text) if "." in text else _decode_legacy(text)
+
+
+def verify(signature: Signature, secret: bytes) -> bool:
+    """Whether the signature's HMAC-SHA256 was made with this secret (constant time)."""
+    return hmac.compare_digest(hmac.digest(secret, signature.signed, "sha256"), signature.mac)
+
+
+def _decode_jwt(text: str) -> Signature | None:
+    compact = _WHITE_SPACE.sub("", text)
+    parts = compact.split(".")
+    if len(parts) < 2:
+        return None
+    header = _json_object(parts[0])
+    payload = _json_object(parts[1])
+    if header is None or payload is None or ("alg" not in header and "typ" not in header):
+        return None
+    alg = header.get("alg")
+    return Signature(
+        format=_jwt_format(payload),
+        claims=Claims(payload),
+        alg=alg if isinstance(alg, str) else None,
+        segments=len(parts),
+        damage=_damage(text, compact, parts),
+        signed=f"{parts[0]}.{parts[1]}".encode("ascii", "replace"),
+        mac=_base64(parts[2]) or b"" if len(parts) > 2 else b"",
+    )
+
+
+def _jwt_format(payload: dict[str, JsonValue]) -> Format:
+    names = payload.keys()
+    if names & _VIDEO_CLAIMS and not names & {"appKey", "sdkKey", "mn"}:
+        return Format.VIDEO_SDK
+    if names & _MEETING_CLAIMS and (names & _SDK_CLAIMS or {"mn", "role"} <= names or {"mn", "iat"} <= names):
+        return Format.MEETING_SDK
+    if names & _SDK_CLAIMS:
+        return Format.NATIVE
+    if names & _OAUTH_CLAIMS:
+        return Format.OAUTH
+    if "iss" in names and names <= {"iss", "exp", "iat"}:
+        return Format.REST_JWT
+    return Format.OTHER_JWT
+
+
+def _damage(text: str, compact: str, parts: list[str]) -> tuple[str, ...]:
+    damage = []
+    if compact != text:
+        damage.append("white space")
+    if "=" in compact:
+        damage.append("padding")
+    if "+" in compact or "/" in compact:
+        damage.append("standard base64")
+    if len(parts) > 2 and len(parts[2]) == 64 and not parts[2].strip("0123456789abcdefABCDEF"):
+        damage.append("hexadecimal HMAC")
+    return tuple(damage)
+
+
+def _decode_legacy(text: str) -> Signature | None:
+    compact = _WHITE_SPACE.sub("", text)
+    if not _BASE64_TEXT.fullmatch(compact):
+        return None
+    decoded = _base64(compact)
+    parts = _LEGACY_PARTS.fullmatch(decoded.decode("latin-1")) if decoded else None
+    if parts is None:
+        return None
+    key, meeting, stamp, role, mac = parts.groups()
+    message = f"{key}{meeting}{stamp}{role}".encode("latin-1")
+    claims: dict[str, JsonValue] = {"apiKey": key, "mn": meeting, "ts": int(stamp)}
+    if role:
+        claims["role"] = int(role) if role.isdecimal() else role
+    return Signature(
+        format=Format.LEGACY,
+        claims=Claims(claims),
+        segments=1,
+        signed=base64.b64encode(message),
+        mac=_base64(mac) or b"",
+    )
+
+
+def _look_alike(text: str) -> Signature | None:
+    return Signature(Format.HMAC_ONLY, Claims({}), segments=1) if _BARE_MAC.fullmatch(text.strip()) else None
+
+
+def _meant_as_signature(key: str) -> bool:
+    plain = key.lower().replace("_", "").replace("-", "")
+    return "signature" in plain or plain in {
+        "sig",
+        "jwt",
+        "jwttoken",
+        "sdkjwt",
+        "sdktoken",
+        "zoomtoken",
+        "meetingtoken",
+    }
+
+
+def _strings(text: str) -> Iterator[tuple[str, str]]:
+    """Every string of a reply with the key that it stands under: of JSON at any depth, else by shape in the text."""
+    stripped = text.strip()
+    if stripped[:1] in ("{", "[", '"'):
+        try:
+            value: JsonValue = json.loads(stripped)
+        except (ValueError, RecursionError):
+            yield from _strings_by_shape(text)
+        else:
+            yield from _json_strings(value)
+    else:
+        yield "", stripped
+        yield from _strings_by_shape(text)
+
+
+def _json_strings(value: JsonValue) -> Iterator[tuple[str, str]]:
+    """Breadth first, without recursion; a string that holds JSON itself is opened once."""
+    waiting: list[tuple[str, JsonValue, bool]] = [("", value, True)]
+    for count, (key, node, may_open) in enumerate(waiting):
+        if count >= MAX_STRINGS:
+            return
+        if isinstance(node, str):
+            yield key, node
+            if may_open and node[:1] in ("{", "["):
+                try:
+                    waiting.append((key, json.loads(node), False))
+                except (ValueError, RecursionError):
+                    continue
+        elif isinstance(node, dict):
+            waiting.extend(
+                (name if _names_something(name) else key, item, may_open) for name, item in node.items()
+            )
+        elif isinstance(node, list):
+            waiting.extend((key, item, may_open) for item in node)
+
+
+def _names_something(name: str) -> bool:
+    """`{"signature": {"value": …}}`: the outer name says what the inner one holds."""
+    return name.lower() not in {"value", "token", "data"}
+
+
+def _strings_by_shape(text: str) -> Iterator[tuple[str, str]]:
+    for pattern in (_JWT_IN_TEXT, _LEGACY_IN_TEXT):
+        for match in pattern.finditer(text):
+            key = _KEY_BEFORE.search(text, max(0, match.start() - 80), match.start())
+            yield (key[1] if key else ""), match[0]
+
+
+def _json_object(segment: str) -> dict[str, JsonValue] | None:
+    decoded = _base64(segment)
+    if not decoded or not decoded.lstrip().startswith(b"{"):
+        return None
+    try:
+        value = json.loads(decoded.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _base64(text: str) -> bytes | None:
+    """Both alphabets, with or without padding; None where it cannot be base64."""
+    try:
+        plain = text.rstrip("=").translate(_URL_SAFE)
+        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
+    except (ValueError, binascii.Error):
+        return None

@@ -1,0 +1,34 @@
+"""A secret that is made at first start and kept in a file of its own beside the ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in the file; made, and written for the owner's eyes only, where there is none yet.
+
+    Two processes that start at once agree on one secret. Raises OSError where the file cannot be read or written.
+    """
+    if not path.exists():
+        _make(path, make)
+    return path.read_text().strip()
+
+
+def _make(path: Path, make: Callable[[], str]) -> None:
+    """Written under another name and linked into place, so that no reader ever sees half a secret."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # Another process was first: its secret counts.
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()

@@ -1,0 +1,147 @@
+"""All that the ledger does in SQLite's own way: connections, locks, durability, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from .errors import StoreError
+from .tables import joins
+
+BEGIN = "ledger_begin"
+"""The execution option with the statement that begins a transaction; plain BEGIN (reading) where it is not given."""
+
+WRITING = {BEGIN: "BEGIN IMMEDIATE"}
+"""For transactions that write: a lock taken later, at the first write, fails at once whatever the busy timeout is."""
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "another process holds its lock: let that one end, or give each its own file",
+    sqlite3.SQLITE_CANTOPEN: "give a file, not a folder, in a folder where this user may create files",
+    sqlite3.SQLITE_CORRUPT: "move the file away (a new one is made) or restore a copy of it",
+    sqlite3.SQLITE_FULL: "free space on its disk",
+    sqlite3.SQLITE_IOERR: "see the system's log about its disk, and the limits on file sizes",
+    sqlite3.SQLITE_NOTADB: "move the file away (a new one is made) or configure another ledger.url",
+    sqlite3.SQLITE_READONLY: "let this user write to the file and its folder",
+}
+
+
+def file_of(url: URL) -> Path:
+    """The file that a SQLite URL names, absolute and without symbolic links. Raises StoreError."""
+    if url.database in (None, "", ":memory:") or url.query:
+        raise StoreError("ledger.url must name a file and no options, for example sqlite:///var/joinwatch.db")
+    return Path(str(url.database)).resolve()
+
+
+def make_folder(file: Path) -> None:
+    """Create the folders above the file, durably: a lost folder entry loses all that was ever synced below it."""
+    missing = [folder for folder in file.parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(folder.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def connect(file: Path, busy_timeout_s: float) -> Engine:
+    """An engine with one connection, on which every promise about durability has been read back."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+    pragmas: dict[str, int | str] = {
+        "busy_timeout": int(busy_timeout_s * 1000),
+        "journal_mode": "wal",
+        "synchronous": 2,  # FULL
+        "fullfsync": 1,  # macOS: its fsync alone leaves the data in the disk's cache
+        "checkpoint_fullfsync": 1,
+        "foreign_keys": 1,
+    }
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # Left to itself, Python's driver begins deferred transactions, and only before some statements.
+        connection.isolation_level = None
+        try:
+            _set(connection, pragmas)
+        except BaseException:
+            connection.close()
+            raise
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
+
+    return engine
+
+
+def put() -> Insert:
+    """Insert a row, or replace the provisional one of the same key; leave any other as it is."""
+    statement = insert(joins)
+    return statement.on_conflict_do_update(
+        index_elements=joins.primary_key,
+        set_={
+            column.name: statement.excluded[column.name] for column in joins.columns if not column.primary_key
+        },
+        where=joins.c.outcome == "no_result",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Which files a connection has open. Writing to an unlinked file succeeds, but nobody will ever read it."""
+
+    file: Path
+    inodes: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, file: Path) -> Self:
+        """The identity of the files that are there now. Raises OSError."""
+        return cls(file, _inodes(file))
+
+    def check(self) -> None:
+        """Raises StoreError if the ledger's files are no longer the ones at their path."""
+        try:
+            same = _inodes(self.file) == self.inodes
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise StoreError("the file was removed or replaced while in use: stop joinwatch before moving it")
+
+
+def reason(error: BaseException) -> str:
+    """What SQLite says, and how to mend it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    remedy = _REMEDIES.get(code)
+    return f"{error}: {remedy}" if remedy else f"{error}"
+
+
+def _set(connection: DBAPIConnection, pragmas: dict[str, int | str]) -> None:
+    cursor = connection.cursor()
+    for name, wanted in pragmas.items():
+        cursor.execute(f"PRAGMA {name} = {wanted}")
+        cursor.execute(f"PRAGMA {name}")
+        row = cursor.fetchone()
+        found = row[0] if row is not None else "unknown"
+        if found != wanted:  # SQLite refuses a PRAGMA without an error
+            raise StoreError(
+                f"PRAGMA {name} is {found}, not {wanted}: without it a stored result may be lost; "
+                "put the ledger on a local file system"
+            )
+    cursor.close()
+
+
+def _inodes(file: Path) -> tuple[tuple[int, int], ...]:
+    found = [os.stat(path) for path in (file, f"{file}-wal")]  # noqa: PTH116 - twice a commit
+    return tuple((each.st_dev, each.st_ino) for each in found)

@@ -1,0 +1,174 @@
+"""The shape of the ledger: its one table, and how a JoinRecord becomes a row and a row a JoinRecord again."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    RowMapping,
+    Table,
+    Text,
+)
+
+from ..domain.join_result import JoinResult, Outcome, View
+from ..domain.ports import JoinRecord
+from ..domain.receipt import Issuance
+
+Value = str | int | float | None
+"""What a column can hold."""
+
+Row = dict[str, Value]
+
+metadata = MetaData()
+
+joins = Table(
+    "joins",
+    metadata,
+    # What was known when the signature left.
+    Column("receipt_id", Text, nullable=False),
+    Column("sent_at", Double, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("signer", Text, nullable=False),
+    Column("replica", Text),
+    Column("format", Text, nullable=False),
+    Column("iat", Double),
+    Column("exp", Double),
+    Column("iat_offset_s", Double),
+    Column("iat_offset_bound_s", Double),
+    Column("clock_offset_s", Double),
+    Column("clock_bound_s", Double),
+    Column("backend_clock_offset_s", Double),
+    Column("backend_clock_bound_s", Double),
+    Column("findings", Text, nullable=False),
+    # What the browser reported.
+    Column("result_id", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text),
+    Column("error", Text, nullable=False),
+    Column("age_ms", Double),
+    Column("age_asked", Text, nullable=False),
+    Column("age_clock", Text, nullable=False),
+    Column("join_ms", Double),
+    Column("step", Integer),
+    Column("suspended", Boolean, nullable=False),
+    Column("signature_intact", Boolean),
+    Column("meeting_matches", Boolean),
+    Column("view", Text, nullable=False),
+    Column("sdk_version", Text),
+    Column("dropped", Integer, nullable=False),
+    # What joinwatch made of the two.
+    Column("received_at", Double, nullable=False),
+    Column("joined_at", Double),
+    Column("token_age_s", Double),
+    Column("origin", Text),
+    Column("late", Boolean, nullable=False),
+    Column("evidence", Boolean, nullable=False),
+    PrimaryKeyConstraint("receipt_id", "result_id", name="joins_pk"),
+    Index("joins_received_at", "received_at"),
+    Index("joins_signer_received_at", "signer", "received_at"),
+)
+"""One row per join. `findings` (a list) and `error` (an object) are JSON; `age_asked` is JoinResult.asked."""
+
+
+def to_row(record: JoinRecord) -> Row:
+    """The row that holds this record."""
+    issuance, result = record.issuance, record.result
+    return {
+        "receipt_id": issuance.receipt_id,
+        "sent_at": issuance.sent_at,
+        "route": issuance.route,
+        "asked": issuance.asked,
+        "signer": issuance.signer,
+        "replica": issuance.replica,
+        "format": issuance.format,
+        "iat": issuance.iat,
+        "exp": issuance.exp,
+        "iat_offset_s": issuance.iat_offset_s,
+        "iat_offset_bound_s": issuance.iat_offset_bound_s,
+        "clock_offset_s": issuance.clock_offset_s,
+        "clock_bound_s": issuance.clock_bound_s,
+        "backend_clock_offset_s": issuance.backend_clock_offset_s,
+        "backend_clock_bound_s": issuance.backend_clock_bound_s,
+        "findings": json.dumps(issuance.findings),
+        "result_id": result.result_id,
+        "attempt": result.attempt,
+        "outcome": result.outcome.value,
+        "code": result.code,
+        "error": json.dumps(result.error),
+        "age_ms": result.age_ms,
+        "age_asked": result.asked,
+        "age_clock": result.age_clock,
+        "join_ms": result.join_ms,
+        "step": result.step,
+        "suspended": result.suspended,
+        "signature_intact": result.signature_intact,
+        "meeting_matches": result.meeting_matches,
+        "view": result.view.value,
+        "sdk_version": result.sdk_version,
+        "dropped": result.dropped,
+        "received_at": record.received_at,
+        "joined_at": record.joined_at,
+        "token_age_s": record.token_age_s,
+        "origin": record.origin,
+        "late": record.late,
+        "evidence": record.evidence,
+    }
+
+
+def from_row(row: RowMapping) -> JoinRecord:
+    """The record that a row holds."""
+    issuance = Issuance(
+        receipt_id=row["receipt_id"],
+        sent_at=row["sent_at"],
+        route=row["route"],
+        asked=row["asked"],
+        signer=row["signer"],
+        replica=row["replica"],
+        format=row["format"],
+        iat=row["iat"],
+        exp=row["exp"],
+        iat_offset_s=row["iat_offset_s"],
+        iat_offset_bound_s=row["iat_offset_bound_s"],
+        clock_offset_s=row["clock_offset_s"],
+        clock_bound_s=row["clock_bound_s"],
+        backend_clock_offset_s=row["backend_clock_offset_s"],
+        backend_clock_bound_s=row["backend_clock_bound_s"],
+        findings=tuple(json.loads(row["findings"])),
+    )
+    result = JoinResult(
+        result_id=row["result_id"],
+        attempt=row["attempt"],
+        outcome=Outcome(row["outcome"]),
+        code=row["code"],
+        error=json.loads(row["error"]),
+        age_ms=row["age_ms"],
+        asked=row["age_asked"],
+        age_clock=row["age_clock"],
+        join_ms=row["join_ms"],
+        step=row["step"],
+        suspended=row["suspended"],
+        signature_intact=row["signature_intact"],
+        meeting_matches=row["meeting_matches"],
+        view=View(row["view"]),
+        sdk_version=row["sdk_version"],
+        dropped=row["dropped"],
+    )
+    return JoinRecord(
+        issuance=issuance,
+        result=result,
+        received_at=row["received_at"],
+        joined_at=row["joined_at"],
+        token_age_s=row["token_age_s"],
+        origin=row["origin"],
+        late=row["late"],
+        evidence=row["evidence"],
+    )

@@ -1,0 +1,232 @@
+"""The ledger as the services know it: many appends wait, one thread commits them in groups and reopens what broke."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from ..domain.ports import AppendedResult, JoinRecord, LedgerState, LedgerUnavailable, Time
+from ..telemetry.logs import Logs
+from ..telemetry.metrics import Metrics
+from .errors import RecordError, StoreError
+from .store import Store
+
+RETENTION_CHECK_S = 3600.0
+DELETE_ROWS = 1000
+"""Rows deleted between two commits: a few milliseconds of work."""
+
+RETRY_S = 1
+RETRY_REFUSED_S = 3600
+"""A record that the store refuses will be refused again; the sender's own limits end its attempts."""
+
+_T = TypeVar("_T")
+_Answer = AppendedResult | RecordError
+_Waiting = tuple[JoinRecord, asyncio.Future[AppendedResult]]
+
+
+class LedgerWriter:
+    """Implements ports.Ledger on a store that may come and go; all its methods belong to one event loop.
+
+    `store_factory` opens and migrates a store; it and all of the store's methods run in one thread of the writer's own.
+    `retention_s` is the age at which rows are deleted, `backoff_s` the first and the longest pause between attempts to
+    open the store.
+    """
+
+    def __init__(
+        self,
+        store_factory: Callable[[], Store],
+        *,
+        metrics: Metrics,
+        logs: Logs,
+        time: Time,
+        max_per_receipt: int,
+        retention_s: float,
+        max_waiting: int = 10_000,
+        max_batch: int = 512,
+        backoff_s: tuple[float, float] = (0.5, 15.0),
+    ) -> None:
+        self._factory, self._metrics, self._logs, self._time = store_factory, metrics, logs, time
+        self._max_per_receipt, self._retention_s = max_per_receipt, retention_s
+        self._max_waiting, self._max_batch = max_waiting, max_batch
+        self._first_delay, self._longest_delay = backoff_s
+        self._delay = self._first_delay
+        self._retry_at = self._forget_at = time.mono()
+        self._store: Store | None = None
+        self._reason = "it is being opened"
+        self._waiting: deque[_Waiting] = deque()
+        self._committing: list[_Waiting] = []
+        self._wake, self._closing = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
+    async def start(self) -> None:
+        """Begin to open the store; never fails because of it."""
+        self._metrics.ledger_writable(False)
+        self._task = asyncio.create_task(self._run(), name="ledger")
+
+    async def append(self, record: JoinRecord) -> AppendedResult:
+        """Store durably; returns only after the commit. Raises LedgerUnavailable.
+
+        Once accepted, the record is committed even if the caller is cancelled.
+        """
+        if self._closing.is_set() or self._store is None:
+            raise self._refusal()
+        if len(self._waiting) >= self._max_waiting:
+            raise LedgerUnavailable(f"the ledger is busy: {len(self._waiting)} results wait", RETRY_S)
+        future: asyncio.Future[AppendedResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, future))
+        self._wake.set()
+        return await future
+
+    def state(self) -> LedgerState:
+        """Whether appends are taken now; if not, why."""
+        waiting = len(self._waiting) + len(self._committing)
+        if self._closing.is_set() or self._store is None:
+            return LedgerState(writable=False, detail=self._reason, waiting=waiting)
+        return LedgerState(writable=True, waiting=waiting)
+
+    async def aclose(self) -> None:
+        """Take no more, commit what was accepted, close the store."""
+        self._reason = "joinwatch is ending"
+        self._closing.set()
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+        self._worker.shutdown()
+
+    async def _run(self) -> None:
+        try:
+            while not self._closing.is_set() or (self._waiting and self._store is not None):
+                if self._store is None:
+                    await self._open()
+                else:
+                    await self._serve(self._store)
+        finally:
+            self._refuse_all()
+            if self._store is not None:
+                await self._close(self._store)
+
+    async def _open(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._retry_at - self._time.mono())):
+                await self._closing.wait()
+                return
+        try:
+            store = await self._in_worker(self._opened)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again, and signatures are served
+            self._lost(error)
+            return
+        self._store, self._reason = store, ""
+        self._metrics.ledger_writable(True)
+        done = store.migration
+        if done.before != done.after:
+            self._logs.notice("ledger.migrated", before=done.before, after=done.after)
+        self._logs.notice("ledger.available")
+
+    def _opened(self) -> Store:
+        store = self._factory()
+        try:
+            store.check_writable()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    async def _serve(self, store: Store) -> None:
+        """One commit, then at most one batch of deletions, so that neither starves the other; or wait for either."""
+        try:
+            if self._waiting:
+                await self._commit(store)
+            elif self._time.mono() < self._forget_at:
+                await self._idle(self._forget_at - self._time.mono())
+                return
+            if self._time.mono() >= self._forget_at and not self._closing.is_set():
+                await self._forget(store)
+        except Exception as error:  # noqa: BLE001 - every sender gets an answer, and the store is opened anew
+            self._lost(error)
+            self._refuse_all()
+            await self._close(store)
+
+    async def _commit(self, store: Store) -> None:
+        size = min(len(self._waiting), self._max_batch)
+        self._committing = [self._waiting.popleft() for _ in range(size)]
+        records = [record for record, _ in self._committing]
+        answers: list[_Answer] = []
+        began = self._time.mono()
+        try:
+            await self._in_worker(lambda: self._append(store, records, answers))
+        finally:
+            self._hand_out(list(answers))
+        self._metrics.ledger_committed(self._time.mono() - began)
+        self._delay = self._first_delay
+
+    def _append(self, store: Store, records: Sequence[JoinRecord], answers: list[_Answer]) -> None:
+        """Adds an answer per record as it is committed; a batch with a refused record is tried in halves."""
+        try:
+            answers.extend(store.append(records, self._max_per_receipt))
+        except RecordError as error:
+            if len(records) == 1:
+                answers.append(error)
+                return
+            half = len(records) // 2
+            self._append(store, records[:half], answers)
+            self._append(store, records[half:], answers)
+
+    def _hand_out(self, answers: Sequence[_Answer]) -> None:
+        """Gives each caller its answer; who has none yet stays in `_committing`."""
+        answered, self._committing = self._committing[: len(answers)], self._committing[len(answers) :]
+        for (record, future), answer in zip(answered, answers, strict=True):
+            if not isinstance(answer, RecordError):
+                if not future.done():  # its caller may have been cancelled
+                    future.set_result(answer)
+                continue
+            if not future.done():
+                future.set_exception(LedgerUnavailable(str(answer), RETRY_REFUSED_S))
+            self._logs.trouble("ledger.refused", reason=str(answer), receipt_id=record.issuance.receipt_id)
+
+    async def _forget(self, store: Store) -> None:
+        cutoff = self._time.wall() - self._retention_s
+        deleted = await self._in_worker(lambda: store.delete_older_than(cutoff, DELETE_ROWS))
+        if deleted < DELETE_ROWS:
+            self._forget_at = self._time.mono() + RETENTION_CHECK_S
+
+    async def _idle(self, seconds: float) -> None:
+        """Until an append or the end comes, or the time is up."""
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    def _lost(self, error: Exception) -> None:
+        """The store failed: nothing is taken until it has been opened again."""
+        before, self._reason = self._reason, str(error) or type(error).__name__
+        wait_s, self._delay = self._delay, min(2 * self._delay, self._longest_delay)
+        self._retry_at = self._time.mono() + wait_s
+        self._metrics.ledger_writable(False)
+        if before != self._reason:  # the same again, after each attempt, is not news
+            self._logs.trouble("ledger.unavailable", reason=self._reason)
+
+    def _refuse_all(self) -> None:
+        failed = [*self._committing, *self._waiting]
+        self._committing = []
+        self._waiting.clear()
+        for _, future in failed:
+            if not future.done():
+                future.set_exception(self._refusal())
+
+    def _refusal(self) -> LedgerUnavailable:
+        wait_s = math.ceil(self._retry_at - self._time.mono())
+        return LedgerUnavailable(f"no results are taken now: {self._reason}", max(RETRY_S, wait_s))
+
+    async def _close(self, store: Store) -> None:
+        self._store = None
+        with suppress(StoreError):
+            await self._in_worker(store.close)
+
+    async def _in_worker(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, call)

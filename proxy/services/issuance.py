@@ -1,0 +1,274 @@
+"""The journey of a signature: ask a backend, read what it signed, judge it, seal a receipt, record.
+
+Asking is the only await and the only thing that can fail a request. Everything else observes, and fails open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ..domain import content_coding, findings, request_facts
+from ..domain.claims import Redaction
+from ..domain.credentials import Credentials
+from ..domain.ports import Ask, Offset, Reply, Time, header
+from ..domain.receipt import Issuance, Receipts
+from ..domain.request_facts import Source
+from ..domain.rules.base import Circumstances, Finding
+from ..domain.signature import Signature, find
+from ..telemetry.fail_open import FailOpen
+from ..telemetry.logs import Logs
+from ..telemetry.metrics import Metrics
+from ..telemetry.outcomes import SignatureOutcome, Stage
+from .backend_clocks import BackendClocks
+from .traffic import Route, Signed, Traffic, Unserved
+
+PREFLIGHT: Final = "OPTIONS"
+"""Asks for permission, not for a signature: passed on, never observed or counted."""
+
+
+class HostClock(Protocol):
+    """What is known of this host's own clock."""
+
+    def best(self) -> Offset | None:
+        """This host's offset against its best reference; None where nothing was measured. Never blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was seen in a signature on its way out."""
+
+    signature: Signature
+    findings: tuple[Finding, ...]
+    issuance: Issuance
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A reply ready to be sent. `receipt` is the value of the Join-Receipt header, None where there is none."""
+
+    route: Route
+    signed: Signed
+    outcome: SignatureOutcome | None
+    """None for a preflight, which is not counted."""
+    observed: Observed | None
+    receipt: str | None
+    began: float
+
+
+class IssuanceService:
+    """Issues signatures through the backends of a route. `new_id` makes a receipt id of 128 random bits."""
+
+    def __init__(
+        self,
+        *,
+        traffic: Traffic,
+        credentials: Mapping[str, tuple[Credentials, ...]],
+        receipts: Receipts,
+        host_clock: HostClock,
+        backend_clocks: BackendClocks,
+        redaction: Redaction,
+        observe_max_bytes: int,
+        metrics: Metrics,
+        logs: Logs,
+        fail_open: FailOpen,
+        time: Time,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._traffic = traffic
+        self._credentials = credentials
+        self._receipts = receipts
+        self._host_clock = host_clock
+        self._backend_clocks = backend_clocks
+        self._redaction = redaction
+        self._observe_max_bytes = observe_max_bytes
+        self._metrics = metrics
+        self._logs = logs
+        self._fail_open = fail_open
+        self._time = time
+        self._new_id = new_id
+
+    async def issue(self, route: Route, ask: Ask) -> Issued:
+        """Ask a backend and observe its reply. Raises traffic.Unserved where no backend answered."""
+        began = self._time.mono()
+        asked = self._traffic.choose(route)
+        if ask.method == PREFLIGHT:
+            return Issued(route, await self._traffic.send(route, asked, ask), None, None, None, began)
+        try:
+            signed = await self._traffic.send(route, asked, ask)
+        except Unserved as unserved:
+            self._failed(route, unserved.backend, unserved.outcome, detail=str(unserved), began=began)
+            raise
+        except asyncio.CancelledError:
+            gone = SignatureOutcome.CLIENT_GONE
+            self._failed(
+                route, asked, gone, detail="the client left before the backend answered", began=began
+            )
+            raise
+        outcome, signature = self._read(signed.reply)
+        observed, receipt = None, None
+        if signature is not None:
+            observed = self._observe(route, ask, signed, signature)
+        if observed is not None:
+            with self._fail_open[Stage.RECEIPT]:
+                receipt = self._receipts.seal(observed.issuance)
+        return Issued(route, signed, outcome, observed, receipt, began)
+
+    def left(self, issued: Issued, *, reached_client: bool) -> None:
+        """The reply has been written (or the client was gone): count it and write its line."""
+        outcome = issued.outcome
+        if outcome is None:
+            return
+        signed, reply = issued.signed, issued.signed.reply
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.backend_answered(signed.signer, reply.headers_mono - reply.began_mono)
+        if not reached_client:
+            outcome = SignatureOutcome.CLIENT_GONE
+        if outcome is not SignatureOutcome.ISSUED:
+            self._failed(
+                issued.route,
+                signed.signer,
+                outcome,
+                status=reply.status,
+                detail=_DETAILS[outcome],
+                began=issued.began,
+            )
+            return
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.signature(signed.signer, outcome)
+        observed = issued.observed
+        if observed is None:
+            return
+        verdict = findings.verdict(observed.findings)
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.signature_judged(observed.issuance, verdict, observed.findings)
+        with self._fail_open[Stage.LOG]:
+            self._logs.signature_issued(
+                observed.issuance,
+                claims=self._redaction.claims(observed.signature.claims),
+                verdict=verdict,
+                status=reply.status,
+                duration_s=self._time.mono() - issued.began,
+            )
+
+    def rejected(self, route: Route, status: int, detail: str) -> None:
+        """joinwatch itself refused a request of this route."""
+        backend = self._traffic.choose(route)
+        began = self._time.mono()
+        self._failed(route, backend, SignatureOutcome.REJECTED, status=status, detail=detail, began=began)
+
+    def _read(self, reply: Reply) -> tuple[SignatureOutcome, Signature | None]:
+        """How the request ended, by the reply, and the signature in it."""
+        outcome = _by_status(reply)
+        if outcome is not None:
+            return outcome, None
+        with self._fail_open[Stage.DECODE]:
+            coding = header(reply.headers, "content-encoding")
+            try:
+                body = content_coding.decode(reply.body, coding, self._observe_max_bytes)
+            except (content_coding.NotDecodable, content_coding.TooLarge):
+                return SignatureOutcome.UNOBSERVED, None
+            signature = find(body)
+            return (
+                SignatureOutcome.NO_SIGNATURE if signature is None else SignatureOutcome.ISSUED
+            ), signature
+        return SignatureOutcome.UNOBSERVED, None
+
+    def _observe(self, route: Route, ask: Ask, signed: Signed, signature: Signature) -> Observed | None:
+        """Judge a signature by everything that is known now. None where judging failed."""
+        reply = signed.reply
+        clock = backend_clock = None
+        with self._fail_open[Stage.CLOCK]:
+            clock = self._host_clock.best()
+            backend_clock = self._backend_clocks.observe(signed.signer, reply)
+        with self._fail_open[Stage.JUDGE]:
+            found = findings.check(
+                signature,
+                Circumstances(
+                    now=reply.headers_wall,
+                    clock=clock,
+                    mac=findings.check_mac(signature, self._credentials.get(signed.signer, ())),
+                    meeting=self._asked_for(route.meeting_from, ask),
+                    role=self._asked_for(route.role_from, ask),
+                ),
+            )
+            claims = signature.claims
+            iat = claims.iat
+            issuance = Issuance(
+                receipt_id=self._new_id(),
+                sent_at=self._time.wall(),
+                route=route.path,
+                asked=signed.asked,
+                signer=signed.signer,
+                replica=reply.replica,
+                format=signature.format,
+                iat=iat,
+                exp=claims.exp,
+                iat_offset_s=None if iat is None else iat - reply.headers_wall,
+                iat_offset_bound_s=None if iat is None else reply.headers_mono - reply.began_mono,
+                clock_offset_s=clock.offset_s if clock else None,
+                clock_bound_s=clock.bound_s if clock else None,
+                backend_clock_offset_s=backend_clock.offset_s if backend_clock else None,
+                backend_clock_bound_s=backend_clock.bound_s if backend_clock else None,
+                findings=tuple(finding.id for finding in found),
+            )
+            return Observed(signature, found, issuance)
+        return None
+
+    def _asked_for(self, source: Source | None, ask: Ask) -> str | None:
+        if source is None:
+            return None
+        with self._fail_open[Stage.REQUEST]:
+            value = request_facts.read(
+                source,
+                tail=ask.tail,
+                query=ask.query,
+                body=ask.body,
+                content_type=header(ask.headers, "content-type"),
+            )
+            return None if value is None else str(value)
+        return None
+
+    def _failed(
+        self,
+        route: Route,
+        backend: str,
+        outcome: SignatureOutcome,
+        *,
+        detail: str,
+        began: float,
+        status: int | None = None,
+    ) -> None:
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.signature(backend, outcome)
+        with self._fail_open[Stage.LOG]:
+            self._logs.signature_failed(
+                route=route.path,
+                backend=backend,
+                outcome=outcome,
+                status=status,
+                detail=detail,
+                duration_s=self._time.mono() - began,
+            )
+
+
+def _by_status(reply: Reply) -> SignatureOutcome | None:
+    """How the request ended where the body need not be read, or cannot be; None where it must."""
+    if reply.status >= 500:
+        return SignatureOutcome.BACKEND_ERROR
+    if reply.status >= 400:
+        return SignatureOutcome.REFUSED
+    if reply.status >= 300:
+        return SignatureOutcome.NO_SIGNATURE
+    return None if reply.rest is None else SignatureOutcome.UNOBSERVED
+
+
+_DETAILS: Final = {
+    SignatureOutcome.REFUSED: "the backend refused the request",
+    SignatureOutcome.NO_SIGNATURE: "the reply holds nothing that has the shape of a signature",
+    SignatureOutcome.UNOBSERVED: "the reply was passed on unread: a stream, too large, or not decodable",
+    SignatureOutcome.BACKEND_ERROR: "the backend answered with an error",
+    SignatureOutcome.CLIENT_GONE: "the client left before the reply was written",
+}

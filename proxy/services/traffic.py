@@ -1,0 +1,81 @@
+"""Which backend a request goes to, and the one retry when its connection fails before an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..domain import routing
+from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Reply
+from ..domain.request_facts import Source
+from ..telemetry.metrics import Metrics
+from ..telemetry.outcomes import SignatureOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One configured route: its path is its name in logs and receipts."""
+
+    path: str
+    backends: routing.Weights
+    meeting_from: Source | None = None
+    role_from: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A backend's reply. `asked` was chosen for the request; `signer` answered: another one after a retry."""
+
+    asked: str
+    signer: str
+    reply: Reply
+
+
+class Unserved(Exception):
+    """No backend gave an answer. `backend` is the last one that was tried."""
+
+    def __init__(self, backend: str, outcome: SignatureOutcome, message: str) -> None:
+        super().__init__(message)
+        self.backend = backend
+        self.outcome = outcome
+
+
+class Traffic:
+    """Sends each request to one backend of its route, by weight. `random01` gives a number in [0, 1)."""
+
+    def __init__(
+        self, backends: Mapping[str, Backend], *, random01: Callable[[], float], metrics: Metrics
+    ) -> None:
+        self._backends = backends
+        self._random01 = random01
+        self._metrics = metrics
+
+    def choose(self, route: Route) -> str:
+        """The name of a backend of the route."""
+        weights = route.backends
+        return weights[0][0] if len(weights) == 1 else routing.choose(weights, self._random01())
+
+    async def send(self, route: Route, asked: str, ask: Ask) -> Signed:
+        """Ask the chosen backend. Raises Unserved.
+
+        The retry is safe because asking for a signature changes nothing at the backend. It goes to another backend
+        of the route where there is one.
+        """
+        try:
+            return Signed(asked, asked, await self._backends[asked].sign(ask))
+        except BackendError as error:
+            if not error.retryable:
+                raise _unserved(asked, error) from error
+        self._metrics.backend_retried(asked)
+        second = routing.choose_other(route.backends, asked, self._random01()) or asked
+        try:
+            return Signed(asked, second, await self._backends[second].sign(ask))
+        except BackendError as error:
+            raise _unserved(second, error) from error
+
+
+def _unserved(backend: str, error: BackendError) -> Unserved:
+    timeout = isinstance(error, BackendTimeout)
+    return Unserved(
+        backend, SignatureOutcome.TIMEOUT if timeout else SignatureOutcome.BACKEND_ERROR, str(error)
+    )

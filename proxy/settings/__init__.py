@@ -1,0 +1,52 @@
+"""TOML + environment -> frozen values -> a list of problems."""
+
+from .load import DEFAULT_FILE, EMBEDDED, from_mapping, load, new_secret
+from .problems import Problem, SettingsError
+from .values import (
+    Address,
+    Backend,
+    Clock,
+    HttpBackend,
+    LedgerPlace,
+    Level,
+    Limits,
+    Listen,
+    Log,
+    NativeBackend,
+    Network,
+    Privacy,
+    Proxies,
+    Receipts,
+    Results,
+    Route,
+    Settings,
+    Shown,
+)
+
+__all__ = [
+    "DEFAULT_FILE",
+    "EMBEDDED",
+    "Address",
+    "Backend",
+    "Clock",
+    "HttpBackend",
+    "LedgerPlace",
+    "Level",
+    "Limits",
+    "Listen",
+    "Log",
+    "NativeBackend",
+    "Network",
+    "Privacy",
+    "Problem",
+    "Proxies",
+    "Receipts",
+    "Results",
+    "Route",
+    "Settings",
+    "SettingsError",
+    "Shown",
+    "from_mapping",
+    "load",
+    "new_secret",
+]

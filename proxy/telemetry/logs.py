@@ -1,0 +1,207 @@
+"""Every log line of joinwatch: one JSON object a line, its fields named here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+import structlog
+
+from ..domain.claims import JsonValue
+from ..domain.join_result import Reject
+from ..domain.ports import JoinRecord, Offset, Time
+from ..domain.receipt import Issuance
+from .outcomes import SignatureOutcome
+
+
+class Level(StrEnum):
+    """The values of [log] level."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+_ORDER: Final = {level: number for number, level in enumerate(Level)}
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Logs:
+    """One method per event. `write` takes a finished line (see sink.LineSink)."""
+
+    def __init__(self, write: Callable[[bytes], None], *, time: Time, level: Level = Level.INFO) -> None:
+        self._time = time
+        self._least = _ORDER[level]
+        self._log = structlog.wrap_logger(
+            _Writer(write),
+            processors=[self._stamp, structlog.processors.format_exc_info, _render],
+            wrapper_class=structlog.BoundLoggerBase,
+        )
+
+    # Signatures
+
+    def signature_issued(
+        self,
+        issuance: Issuance,
+        *,
+        claims: Mapping[str, JsonValue],
+        verdict: str,
+        status: int,
+        duration_s: float,
+    ) -> None:
+        """A signature has left. `claims` are redacted already."""
+        self._info(
+            "signature.issued",
+            **_issuance(issuance),
+            claims=claims,
+            verdict=verdict,
+            status=status,
+            duration_s=_seconds(duration_s),
+        )
+
+    def signature_failed(
+        self,
+        *,
+        route: str,
+        backend: str,
+        outcome: SignatureOutcome,
+        status: int | None,
+        detail: str,
+        duration_s: float,
+    ) -> None:
+        """A request to a signature route ended without an observed signature."""
+        self._warning(
+            "signature.failed",
+            route=route,
+            backend=backend,
+            outcome=outcome,
+            status=status,
+            detail=detail,
+            duration_s=_seconds(duration_s),
+        )
+
+    # Join results
+
+    def join_reported(self, record: JoinRecord) -> None:
+        """The ledger has a new join result."""
+        result = record.result
+        self._info(
+            "join.reported",
+            **_issuance(record.issuance),
+            outcome=result.outcome,
+            code=result.code,
+            error=result.error,
+            token_age_s=_seconds(record.token_age_s),
+            age_s=_seconds(None if result.age_ms is None else result.age_ms / 1000),
+            join_s=_seconds(None if result.join_ms is None else result.join_ms / 1000),
+            asked_zoom=result.asked,
+            attempt=result.attempt,
+            step=result.step,
+            suspended=result.suspended,
+            signature_intact=result.signature_intact,
+            meeting_matches=result.meeting_matches,
+            view=result.view,
+            sdk_version=result.sdk_version,
+            origin=record.origin,
+            late=record.late,
+            evidence=record.evidence,
+        )
+
+    def join_rejected(self, reason: Reject, message: str) -> None:
+        """A delivery to /join-results was refused or deferred."""
+        self._warning("join.rejected", reason=reason, message=message)
+
+    # Clocks
+
+    def clock_measured(self, source: str, offset: Offset) -> None:
+        """This host's clock was measured."""
+        self._info(
+            "clock.measured",
+            source=source,
+            clock_offset_s=_seconds(offset.offset_s),
+            clock_bound_s=_seconds(offset.bound_s),
+        )
+
+    def clock_stepped(self, step_s: float) -> None:
+        """This host's wall clock has stepped by so much."""
+        self._warning("clock.stepped", step_s=_seconds(step_s))
+
+    # joinwatch itself
+
+    def notice(self, event: str, **fields: object) -> None:
+        """An operational line: something started, stopped, or came back."""
+        self._info(event, **fields)
+
+    def trouble(self, event: str, **fields: object) -> None:
+        """An operational line that somebody should read. `exc_info` takes an exception."""
+        self._warning(event, **fields)
+
+    def access(self, *, listener: str, method: str, path: str, status: int, duration_s: float) -> None:
+        """One request, where [log] access is on. `path` is the configured route, never what a client sent."""
+        self._info(
+            "access",
+            listener=listener,
+            method=method,
+            path=path,
+            status=status,
+            duration_s=_seconds(duration_s),
+        )
+
+    def _info(self, event: str, **fields: object) -> None:
+        if self._least <= _ORDER[Level.INFO]:
+            self._log._proxy_to_logger("info", event, **fields)
+
+    def _warning(self, event: str, **fields: object) -> None:
+        if self._least <= _ORDER[Level.WARNING]:
+            self._log._proxy_to_logger("warning", event, **fields)
+
+    def _stamp(
+        self, _logger: object, level: str, fields: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        stamp = datetime.fromtimestamp(self._time.wall(), UTC).isoformat(timespec="milliseconds")
+        return {
+            "timestamp": stamp.replace("+00:00", "Z"),
+            "level": level,
+            "event": fields.pop("event"),
+            **fields,
+        }
+
+
+class _Writer:
+    """What structlog calls a logger: takes rendered lines, whatever their level."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.info = self.warning = write
+
+
+def _render(_logger: object, _level: str, fields: structlog.typing.EventDict) -> bytes:
+    return _encode(fields)
+
+
+def _issuance(issuance: Issuance) -> dict[str, object]:
+    return {
+        "receipt": issuance.receipt_id,
+        "route": issuance.route,
+        "backend": issuance.signer,
+        "asked_backend": issuance.asked,
+        "replica": issuance.replica,
+        "format": issuance.format,
+        "iat": issuance.iat,
+        "exp": issuance.exp,
+        "iat_offset_s": _seconds(issuance.iat_offset_s),
+        "iat_offset_bound_s": _seconds(issuance.iat_offset_bound_s),
+        "clock_offset_s": _seconds(issuance.clock_offset_s),
+        "clock_bound_s": _seconds(issuance.clock_bound_s),
+        "backend_clock_offset_s": _seconds(issuance.backend_clock_offset_s),
+        "backend_clock_bound_s": _seconds(issuance.backend_clock_bound_s),
+        "findings": issuance.findings,
+    }
+
+
+def _seconds(value: float | None) -> float | None:
+    """Microseconds are more than any clock here knows."""
+    return None if value is None else round(value, 6)

@@ -1,0 +1,31 @@
+"""What libraries say through Python's own logging, as lines of our schema and without their free text."""
+
+from __future__ import annotations
+
+import logging
+
+from .fail_open import place
+from .logs import Logs
+
+
+class LibraryHandler(logging.Handler):
+    """Turns a library's record into one line: who said it, and the exception's type and place.
+
+    Its message is the format string without its arguments, and no exception's text is shown: either may quote a
+    request, and with it a token.
+    """
+
+    def __init__(self, logs: Logs) -> None:
+        super().__init__(logging.WARNING)
+        self._logs = logs
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging for every record of WARNING and above."""
+        kind, _, trace = record.exc_info or (None, None, None)
+        self._logs.trouble(
+            "library",
+            logger=record.name,
+            message=str(record.msg)[:200],
+            error=kind.__name__ if kind else None,
+            at=place(trace) if trace else None,
+        )

@@ -1,0 +1,130 @@
+"""The admin listener: metrics and health, for operators only."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Final, Protocol
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from .. import __version__
+from ..domain.ports import LedgerState, Offset
+from ..domain.secret import Secret
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz"})
+"""Balancers and orchestrators ask these without a token."""
+
+_INDEX: Final = f"""joinwatch {__version__}
+
+/metrics  Prometheus text and OpenMetrics
+/readyz   ready to serve, and how the ledger and the clock are
+/livez    the process answers
+"""
+
+
+class Health(Protocol):
+    """What /readyz tells."""
+
+    @property
+    def draining(self) -> bool:
+        """The process is going down and takes nothing new."""
+
+    def ledger(self) -> LedgerState:
+        """Whether join results can be stored."""
+
+    def clock(self) -> Offset | None:
+        """This host's clock against its best reference."""
+
+
+def admin_app(
+    *,
+    registry: CollectorRegistry,
+    health: Health,
+    before_scrape: Callable[[], None],
+    hosts: frozenset[str],
+    token: Secret | None,
+) -> web.Application:
+    """The admin application. `hosts`: names beyond loopback that the Host header may have."""
+    app = web.Application(middlewares=[_guard(hosts, token)])
+    metrics = make_aiohttp_handler(registry)
+
+    async def scrape(request: web.Request) -> web.StreamResponse:
+        before_scrape()
+        return await metrics(request)
+
+    async def index(_request: web.Request) -> web.Response:
+        return web.Response(text=_INDEX)
+
+    async def livez(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        return _json(503 if health.draining else 200, _readiness(health))
+
+    app.router.add_get("/", index)
+    app.router.add_get("/metrics", scrape)
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    return app
+
+
+def _readiness(health: Health) -> dict[str, object]:
+    """Only draining makes a process unready: a balancer must not take signatures away because telemetry is ill."""
+    ledger, clock = health.ledger(), health.clock()
+    return {
+        "status": "draining" if health.draining else "ready",
+        "ledger": {"writable": ledger.writable, "detail": ledger.detail, "waiting": ledger.waiting},
+        "clock": {"offset_s": clock.offset_s, "bound_s": clock.bound_s} if clock else {"offset_s": None},
+    }
+
+
+def _guard(hosts: frozenset[str], token: Secret | None) -> Callable[..., Awaitable[web.StreamResponse]]:
+    expected = f"Bearer {token.reveal()}".encode() if token else None
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not _is_allowed(_host_name(request.host), hosts):
+            # DNS rebinding: a page elsewhere could point its own name at this listener.
+            message = (
+                "this Host is not served: use the loopback address, or add the name to listen.admin_hosts"
+            )
+            return _json(403, {"error": {"code": "host", "message": message}})
+        if expected is not None and request.path not in OPEN_PATHS:
+            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(given, expected):
+                message = "send Authorization: Bearer with the token of listen.admin_token_file"
+                response = _json(401, {"error": {"code": "token", "message": message}})
+                response.headers["WWW-Authenticate"] = "Bearer"
+                return response
+        return await handler(request)
+
+    return guard
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()
+
+
+def _is_allowed(name: str, hosts: frozenset[str]) -> bool:
+    if name in hosts or name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _json(status: int, value: dict[str, object]) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(
+        status=status, body=msgspec.json.encode(value), content_type="application/json", headers=headers
+    )

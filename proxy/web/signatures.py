@@ -1,0 +1,179 @@
+"""The signature routes: a request in, the backend's reply out, with one header more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from ..domain.http_headers import end_to_end, forwarded
+from ..domain.ports import Ask, Headers, Time
+from ..domain.rate_limit import Buckets
+from ..domain.routing import stays_below
+from ..services.issuance import IssuanceService, Issued
+from ..services.traffic import Route, Unserved
+from ..telemetry.outcomes import SignatureOutcome
+from .bodies import BodyTooLarge, read_body
+from .clients import Clients, peer_of
+from .verbatim import Ending, send_verbatim
+
+RECEIPT: Final = "Join-Receipt"
+EXPOSE: Final = "Access-Control-Expose-Headers"
+
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class _Refused(Exception):
+    """joinwatch itself does not take this request."""
+
+    def __init__(self, status: int, code: str, message: str, extra: Mapping[str, str] = _NOTHING) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.extra = extra
+
+
+class SignatureRoute:
+    """One route's handler. `below`: paths under the route's own are served too, for HTTP backends.
+
+    `methods` empty serves every method; OPTIONS is always served.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        service: IssuanceService,
+        clients: Clients,
+        *,
+        methods: Collection[str],
+        below: bool,
+        buckets: Buckets | None,
+        request_max_bytes: int,
+        client_timeout_s: float,
+        time: Time,
+    ) -> None:
+        self._route = route
+        self._service = service
+        self._clients = clients
+        self._methods = frozenset({*methods, "OPTIONS"}) if methods else frozenset()
+        self._below = below
+        self._buckets = buckets
+        self._request_max_bytes = request_max_bytes
+        self._client_timeout_s = client_timeout_s
+        self._time = time
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Serve the route's path, and what lies below it."""
+        router.add_route("*", self._route.path, self.handle)
+        if self._below:
+            router.add_route("*", f"{self._route.path.rstrip('/')}/{{tail:.*}}", self.handle)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one request."""
+        try:
+            ask = await self._ask(request)
+        except _Refused as refused:
+            if refused.status != 405:
+                self._service.rejected(self._route, refused.status, refused.message)
+            return _error(refused.status, refused.code, refused.message, refused.extra)
+        try:
+            issued = await self._service.issue(self._route, ask)
+        except Unserved as unserved:
+            timeout = unserved.outcome is SignatureOutcome.TIMEOUT
+            return _error(504 if timeout else 502, unserved.outcome, str(unserved))
+        return await self._send(request, issued)
+
+    async def _ask(self, request: web.Request) -> Ask:
+        """What to send on. Raises _Refused."""
+        if self._methods and request.method not in self._methods:
+            methods = ", ".join(sorted(self._methods))
+            raise _Refused(405, "method", f"use {methods}", {"Allow": methods})
+        headers: Headers = tuple(request.headers.items())
+        self._keep_limit(request, headers)
+        raw_path = request.rel_url.raw_path
+        if not raw_path.startswith(self._route.path) or not stays_below(raw_path):
+            raise _Refused(400, "path", "write the path plainly, without dot segments or encoded letters")
+        try:
+            body = await read_body(request, limit=self._request_max_bytes, timeout_s=self._client_timeout_s)
+        except BodyTooLarge:
+            message = f"the body has more than {self._request_max_bytes} bytes"
+            raise _Refused(413, "too_large", message) from None
+        except TimeoutError:
+            message = f"the body did not arrive within {self._client_timeout_s:g} s"
+            raise _Refused(408, "slow", message) from None
+        return Ask(
+            method=request.method,
+            tail=self._tail(raw_path),
+            query=request.rel_url.raw_query_string,
+            headers=self._onward(request, headers),
+            body=body,
+        )
+
+    def _keep_limit(self, request: web.Request, headers: Headers) -> None:
+        if self._buckets is None or request.method == "OPTIONS":
+            return
+        wait_s = self._buckets.allow(self._clients.limit_key(request, headers), self._time.mono())
+        if wait_s > 0:
+            extra = {"Retry-After": str(math.ceil(wait_s)), EXPOSE: "Retry-After"}
+            raise _Refused(429, "rate_limited", "too many requests from this address", extra)
+
+    def _tail(self, raw_path: str) -> str:
+        """What the path has beyond the route's own: empty, or from a slash on."""
+        tail = raw_path[len(self._route.path.rstrip("/")) :]
+        return "" if tail == "/" == self._route.path else tail
+
+    async def _send(self, request: web.Request, issued: Issued) -> web.StreamResponse:
+        reply = issued.signed.reply
+        reached_client = False
+        try:
+            response = await send_verbatim(
+                request,
+                status=reply.status,
+                reason=reply.reason,
+                headers=with_receipt(reply.headers, issued.receipt) if issued.receipt else reply.headers,
+                body=reply.body,
+                rest=reply.rest,
+            )
+            reached_client = response.ending is not Ending.CLIENT_GONE
+        finally:
+            # Also when this handler is cancelled because the client has gone.
+            self._service.left(issued, reached_client=reached_client)
+        return response
+
+    def _onward(self, request: web.Request, headers: Headers) -> Headers:
+        if not self._below:
+            return headers  # The native issuer is the end of the way.
+        peer = peer_of(request)
+        return forwarded(
+            end_to_end(headers), peer, request.scheme, request.host, self._clients.is_trusted(peer)
+        )
+
+
+def with_receipt(headers: Headers, receipt: str) -> Headers:
+    """The reply's headers with the receipt, which a page of another origin may read."""
+    exposed = False
+    fields = []
+    for name, value in headers:
+        if not exposed and name.lower() == "access-control-expose-headers":
+            exposed = True
+            fields.append((name, f"{value}, {RECEIPT}" if value.strip() else RECEIPT))
+        else:
+            fields.append((name, value))
+    if not exposed:
+        fields.append((EXPOSE, RECEIPT))
+    return (*fields, (RECEIPT, receipt))
+
+
+def _error(status: int, code: str, message: str, extra: Mapping[str, str] = _NOTHING) -> web.Response:
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode({"error": {"code": code, "message": message}}),
+        content_type="application/json",
+        headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", **extra},
+    )
