@@ -149,7 +149,10 @@ async def _start_parts(
     for backend in backends.values():
         stack.push_async_callback(backend.aclose)
 
-    backend_clocks = BackendClocks(backends, metrics=metrics)
+    backend_clocks = BackendClocks(
+        (name for name, backend in settings.backends.items() if not isinstance(backend, NativeSettings)),
+        metrics=metrics,
+    )
     clocks.on_step.append(backend_clocks.clear)
 
     def before_scrape() -> None:

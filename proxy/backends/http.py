@@ -104,12 +104,15 @@ class HttpBackend:
 
     def _request_headers(self, asked: Headers) -> CIMultiDict[str]:
         replaced = _NOT_SENT_ON.union(name.lower() for name, _ in self._headers)
-        sent = CIMultiDict((name, _utf8(value)) for name, value in asked if name.lower() not in replaced)
+        kept = [(name, _utf8(value)) for name, value in asked if name.lower() not in replaced]
         host = header(asked, "host")
         if self._preserve_host and host is not None:
-            sent["Host"] = host
-        sent.extend(self._headers)
-        return sent
+            kept.insert(0, ("Host", host))
+        spelling: dict[str, str] = {}
+        # aiohttp keeps only the last of the fields whose names differ in case.
+        return CIMultiDict(
+            (spelling.setdefault(name.lower(), name), value) for name, value in (*kept, *self._headers)
+        )
 
     async def _reply(self, response: aiohttp.ClientResponse, exchange: Exchange) -> Reply:
         try:

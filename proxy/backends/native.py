@@ -7,8 +7,9 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-import jwt
 import msgspec
+from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_encode
 
 from ..domain.claims import JsonValue
 from ..domain.credentials import Credentials
@@ -24,6 +25,8 @@ _ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
 _NO_STORE: Final = ("Cache-Control", "no-store")
 _METHODS: Final = ("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
 _encode: Final = msgspec.json.Encoder().encode
+_HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
+_HEADER: Final = base64url_encode(b'{"alg":"HS256","typ":"JWT"}')
 
 
 class NativeBackend:
@@ -41,12 +44,11 @@ class NativeBackend:
     ) -> None:
         self._name = name
         self._key = credentials.client_id
-        self._secret = credentials.client_secret.reveal().encode()
+        self._secret = _HS256.prepare_key(credentials.client_secret.reveal())
         self._lifetime_s = lifetime_s
         self._backdate_s = backdate_s
         self._allow_host_role = allow_host_role
         self._time = time
-        self._jwt = jwt.PyJWT()
 
     @property
     def name(self) -> str:
@@ -101,7 +103,12 @@ class NativeBackend:
         return claims
 
     def _sign(self, claims: dict[str, JsonValue]) -> str:
-        return self._jwt.encode(claims, self._secret, algorithm="HS256")
+        """What jwt.encode(claims, secret, algorithm="HS256") returns, its constant parts made at start.
+
+        Half of the time of jwt.encode goes into preparing the key and writing the header anew for each token.
+        """
+        signed = b".".join((_HEADER, base64url_encode(_encode(claims))))
+        return b".".join((signed, base64url_encode(_HS256.sign(signed, self._secret)))).decode("ascii")
 
 
 @lru_cache(maxsize=2)

@@ -60,6 +60,7 @@ class Reject(StrEnum):
     IMPOSSIBLE_AGE = "impossible_age"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
+    INTERNAL = "internal"
 
     @property
     def status(self) -> int:
@@ -80,6 +81,7 @@ _STATUS: Final = {
     Reject.TOO_MANY_ATTEMPTS: 429,
     Reject.RATE_LIMITED: 429,
     Reject.LEDGER_UNAVAILABLE: 503,
+    Reject.INTERNAL: 503,
 }
 
 

@@ -13,12 +13,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from functools import lru_cache
+from typing import Final, cast
+
+import msgspec
 
 from .claims import Claims, JsonValue
 
 MAX_LENGTH: Final = 8192
 """A longer string is no signature: real ones have 200 to 500 characters."""
+
+MAX_HEADER_LENGTH: Final = 1024
 
 MAX_STRINGS: Final = 10_000
 """How many strings of a reply are looked at."""
@@ -73,8 +78,8 @@ _LEGACY_PARTS: Final = re.compile(
 )
 _BASE64_TEXT: Final = re.compile(r"[\w+/-]+={0,2}", re.ASCII)
 _BARE_MAC: Final = re.compile(r"[A-Za-z0-9_+/-]{43}=?|[0-9a-fA-F]{64}")
-_URL_SAFE: Final = str.maketrans("-_", "+/")
-_WHITE_SPACE: Final = re.compile(r"\s+")
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+_decode_json: Final = msgspec.json.Decoder().decode
 
 _VIDEO_CLAIMS: Final = frozenset({"app_key", "tpc", "role_type"})
 _OAUTH_CLAIMS: Final = frozenset({"aud", "auid", "ver", "uid", "zid"})
@@ -122,19 +127,18 @@ def verify(signature: Signature, secret: bytes) -> bool:
 
 
 def _decode_jwt(text: str) -> Signature | None:
-    compact = _WHITE_SPACE.sub("", text)
+    compact = "".join(text.split())
     parts = compact.split(".")
-    if len(parts) < 2:
+    if len(parts) < 2 or len(parts[0]) > MAX_HEADER_LENGTH:
         return None
-    header = _json_object(parts[0])
-    payload = _json_object(parts[1])
-    if header is None or payload is None or ("alg" not in header and "typ" not in header):
+    is_header, alg = _header(parts[0])
+    payload = _json_object(parts[1]) if is_header else None
+    if payload is None:
         return None
-    alg = header.get("alg")
     return Signature(
         format=_jwt_format(payload),
         claims=Claims(payload),
-        alg=alg if isinstance(alg, str) else None,
+        alg=alg,
         segments=len(parts),
         damage=_damage(text, compact, parts),
         signed=f"{parts[0]}.{parts[1]}".encode("ascii", "replace"),
@@ -171,7 +175,7 @@ def _damage(text: str, compact: str, parts: list[str]) -> tuple[str, ...]:
 
 
 def _decode_legacy(text: str) -> Signature | None:
-    compact = _WHITE_SPACE.sub("", text)
+    compact = "".join(text.split())
     if not _BASE64_TEXT.fullmatch(compact):
         return None
     decoded = _base64(compact)
@@ -213,12 +217,8 @@ def _strings(text: str) -> Iterator[tuple[str, str]]:
     """Every string of a reply with the key that it stands under: of JSON at any depth, else by shape in the text."""
     stripped = text.strip()
     if stripped[:1] in ("{", "[", '"'):
-        try:
-            value: JsonValue = json.loads(stripped)
-        except (ValueError, RecursionError):
-            yield from _strings_by_shape(text)
-        else:
-            yield from _json_strings(value)
+        value = _json(stripped)
+        yield from _strings_by_shape(text) if value is None else _json_strings(value)
     else:
         yield "", stripped
         yield from _strings_by_shape(text)
@@ -233,10 +233,7 @@ def _json_strings(value: JsonValue) -> Iterator[tuple[str, str]]:
         if isinstance(node, str):
             yield key, node
             if may_open and node[:1] in ("{", "["):
-                try:
-                    waiting.append((key, json.loads(node), False))
-                except (ValueError, RecursionError):
-                    continue
+                waiting.append((key, _json(node), False))
         elif isinstance(node, dict):
             waiting.extend(
                 (name if _names_something(name) else key, item, may_open) for name, item in node.items()
@@ -261,17 +258,37 @@ def _json_object(segment: str) -> dict[str, JsonValue] | None:
     decoded = _base64(segment)
     if not decoded or not decoded.lstrip().startswith(b"{"):
         return None
+    value = _json(decoded)
+    return value if isinstance(value, dict) else None
+
+
+@lru_cache(maxsize=64)
+def _header(segment: str) -> tuple[bool, str | None]:
+    """Whether this is a JWT's header, and its algorithm; cached, for a signer's tokens all have the same one."""
+    header = _json_object(segment)
+    if header is None or ("alg" not in header and "typ" not in header):
+        return False, None
+    alg = header.get("alg")
+    return True, alg if isinstance(alg, str) else None
+
+
+def _json(text: str | bytes) -> JsonValue:
+    """Parsed JSON, also such that only a lenient reader takes (NaN, bytes that are not UTF-8); None where none."""
     try:
-        value = json.loads(decoded.decode("utf-8", "replace"))
+        return cast("JsonValue", _decode_json(text))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        lenient = text if isinstance(text, str) else text.decode("utf-8", "replace")
+        return cast("JsonValue", json.loads(lenient))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
 
 
 def _base64(text: str) -> bytes | None:
     """Both alphabets, with or without padding; None where it cannot be base64."""
     try:
-        plain = text.rstrip("=").translate(_URL_SAFE)
-        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
-    except (ValueError, binascii.Error):
+        plain = text.encode("ascii").rstrip(b"=").translate(_URL_SAFE)
+        return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
+    except ValueError:
         return None

@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import StoreError
@@ -31,6 +31,10 @@ _REMEDIES = {
     sqlite3.SQLITE_NOTADB: "move the file away (a new one is made) or configure another ledger.url",
     sqlite3.SQLITE_READONLY: "let this user write to the file and its folder",
 }
+
+
+_WAL_ATTEMPTS = 20
+"""Each waits for one other process that is opening a new ledger at the same moment."""
 
 
 def file_of(url: URL) -> Path:
@@ -130,7 +134,10 @@ def reason(error: BaseException) -> str:
 def _set(connection: DBAPIConnection, pragmas: dict[str, int | str]) -> None:
     cursor = connection.cursor()
     for name, wanted in pragmas.items():
-        cursor.execute(f"PRAGMA {name} = {wanted}")
+        if name == "journal_mode":
+            _begin_wal(cursor)
+        else:
+            cursor.execute(f"PRAGMA {name} = {wanted}")
         cursor.execute(f"PRAGMA {name}")
         row = cursor.fetchone()
         found = row[0] if row is not None else "unknown"
@@ -140,6 +147,20 @@ def _set(connection: DBAPIConnection, pragmas: dict[str, int | str]) -> None:
                 "put the ledger on a local file system"
             )
     cursor.close()
+
+
+def _begin_wal(cursor: DBAPICursor) -> None:
+    """Turn write-ahead logging on. SQLite does not apply the busy timeout here, so wait as a writer would."""
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("ROLLBACK")
+    cursor.execute("PRAGMA journal_mode = wal")
 
 
 def _inodes(file: Path) -> tuple[tuple[int, int], ...]:

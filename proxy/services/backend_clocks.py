@@ -10,7 +10,10 @@ from ..telemetry.metrics import Metrics
 
 
 class BackendClocks:
-    """A window of Date samples for each backend. Replies come in on the signature's way, so this only appends."""
+    """A window of Date samples for each backend whose clock is not this host's own.
+
+    Replies come in on the signature's way, so taking one only appends.
+    """
 
     def __init__(self, backends: Iterable[str], *, metrics: Metrics) -> None:
         self._windows = {name: OffsetWindow() for name in backends}

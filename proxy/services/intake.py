@@ -70,6 +70,10 @@ class IntakeService:
         except Rejected as rejected:
             self.refused(rejected)
             raise
+        except Exception as error:
+            internal = Deferred(Reject.INTERNAL, f"joinwatch failed ({type(error).__name__})", RETRY_AFTER_S)
+            self.refused(internal)
+            raise internal from error
         with self._fail_open[Stage.METRIC]:
             self._count_received(record, status)
 

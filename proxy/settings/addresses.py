@@ -106,7 +106,7 @@ def route_path(text: str) -> str:
     if not text.startswith("/"):
         raise Wrong(
             "does not start with a slash",
-            f'write "/{text}"' if text.isidentifier() else 'write it as "/zoom"',
+            'write it as "/zoom"',
         )
     if "*" in text or "{" in text:
         raise Wrong("has a wildcard", "write the path alone: everything below it is served too")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -43,11 +44,9 @@ class Pairs:
     def named(self, path: str, name: str) -> Credentials | None:
         """The pair that a backend names at `path`."""
         if name not in self.declared:
-            mend = (
-                f"write a section [credentials.{name}]"
-                if name.isidentifier()
-                else "name a section [credentials.NAME]"
-            )
+            # What is not spelt like a name may be the secret itself, put into the wrong place.
+            section = name if re.fullmatch(r"[a-z0-9_]{1,32}", name) else "NAME"
+            mend = f"write a section [credentials.{section}]"
             if self.declared:
                 mend = nearest(name, self.declared, noun="the credentials are")
             self.sources.problems.add(path, "names credentials that are not there", mend)

@@ -36,7 +36,8 @@ class SecretSources:
 
     def file(self, path: str, name: str) -> str | None:
         """A file's text without line ends at its end, or None after noting why it cannot be had."""
-        what = f"the file {name}, which" if re.search(r"[./\\]", name) else "a file that"
+        plain = re.search(r"[./\\]", name) and "://" not in name
+        what = f"the file {name}, which" if plain else "a file that"
         try:
             with (self.base_dir / name).open("rb") as opened:
                 data = opened.read(MAX_FILE + 1)

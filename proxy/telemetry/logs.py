@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -162,13 +163,22 @@ class Logs:
     def _stamp(
         self, _logger: object, level: str, fields: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
-        stamp = datetime.fromtimestamp(self._time.wall(), UTC).isoformat(timespec="milliseconds")
         return {
-            "timestamp": stamp.replace("+00:00", "Z"),
+            "timestamp": _stamp(self._time.wall()),
             "level": level,
             "event": fields.pop("event"),
             **fields,
         }
+
+
+def _stamp(wall: float) -> str:
+    second, thousandth = divmod(int(wall * 1000), 1000)
+    return f"{_second(second)}.{thousandth:03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class _Writer:

@@ -61,14 +61,13 @@ async def meet_a_file_size_limit(file: Path) -> None:
 
 
 async def open_at(file: Path) -> None:
-    """Open the ledger at an agreed time and say what was migrated."""
+    """Open the ledger at an agreed time, append to it, and say what was migrated."""
     at = float(sys.argv[3])
-    _say("ready")
     time.sleep(max(0.0, at - time.time()))
     store = Store(url_of(file))
-    _say(f"opened {store.migration.before} {store.migration.after}")
     store.append([record(f"{os.getpid()}")], 5)
     store.close()
+    _say(f"opened {store.migration.before} {store.migration.after}")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -284,6 +289,26 @@ def test_the_embedded_backend_can_be_tuned_from_the_environment_alone() -> None:
         "native"
     ]
     assert native == NativeBackend("native", PAIR, 7200, 300, False)
+
+
+def test_a_certificate_authority_is_read_at_load(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(_certificate())
+    java = {"kind": "http", "url": "https://127.0.0.1:8443/", "tls_ca": "ca.pem"}
+    settings = from_mapping(
+        {"backends": {"java": java}, "routes": [{"path": "/", "backends": {"java": 1}}]}, {}, tmp_path
+    )
+    backend = settings.backends["java"]
+    assert isinstance(backend, HttpBackend)
+    assert backend.tls_ca == tmp_path / "ca.pem"
+    assert not settings.throwaway, "no native issuer, nothing to sign with"
+
+
+def _certificate() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "joinwatch test CA")])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=36500))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def test_retention_must_outlive_receipts_by_more_than_a_day() -> None:

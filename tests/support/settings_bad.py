@@ -35,4 +35,6 @@ def _read(path: Path) -> Bad:
                 bad.files[name] = text.encode().decode("unicode_escape")
             case "#problem":
                 bad.problems.append(rest)
+            case _:
+                pass
     return bad
