@@ -186,7 +186,6 @@ class NtpClock:
 
     async def _exchange(self, transport: asyncio.DatagramTransport, inbox: _Inbox) -> Exchange:
         nonce = int.from_bytes(self._random_bytes(8), "big")
-        inbox.drain()
         sent_wall, sent_mono = self._time.wall(), self._time.mono()
         transport.sendto(request(nonce))
         ignored = 0
@@ -224,11 +223,6 @@ class _Inbox(asyncio.DatagramProtocol):
         if isinstance(item, OSError):
             raise item
         return item
-
-    def drain(self) -> None:
-        """Forget what came late for an earlier exchange."""
-        while not self._arrived.empty():
-            self._arrived.get_nowait()
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
         self._put(data)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ..domain.ports import AppendedResult, JoinRecord, LedgerState, LedgerUnavailable, Time
 from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
-from .errors import RecordError, StoreError
+from .errors import RecordError
 from .store import Store
 
 RETENTION_CHECK_S = 3600.0
@@ -87,12 +87,11 @@ class LedgerWriter:
         """Whether appends are taken now; if not, why."""
         waiting = len(self._waiting) + len(self._committing)
         if self._closing.is_set() or self._store is None:
-            return LedgerState(writable=False, detail=self._reason, waiting=waiting)
+            return LedgerState(writable=False, detail=self._why(), waiting=waiting)
         return LedgerState(writable=True, waiting=waiting)
 
     async def aclose(self) -> None:
         """Take no more, commit what was accepted, close the store."""
-        self._reason = "joinwatch is ending"
         self._closing.set()
         self._wake.set()
         if self._task is not None:
@@ -221,11 +220,14 @@ class LedgerWriter:
 
     def _refusal(self) -> LedgerUnavailable:
         wait_s = math.ceil(self._retry_at - self._time.mono())
-        return LedgerUnavailable(f"no results are taken now: {self._reason}", max(RETRY_S, wait_s))
+        return LedgerUnavailable(f"no results are taken now: {self._why()}", max(RETRY_S, wait_s))
+
+    def _why(self) -> str:
+        return self._reason or "joinwatch is ending"
 
     async def _close(self, store: Store) -> None:
         self._store = None
-        with suppress(StoreError):
+        with suppress(Exception):  # it is given up anyway, and every commit is on disk
             await self._in_worker(store.close)
 
     async def _in_worker(self, call: Callable[[], _T]) -> _T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -13,7 +14,8 @@ from aiohttp.abc import AbstractStreamWriter
 
 from ..domain.ports import BackendError, Headers
 
-_FORBIDDEN = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
+_BREAKING = re.compile(r"[\r\n\0]")
+_SPACES = str.maketrans("\r\n\0", "   ")
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -38,7 +40,7 @@ class VerbatimResponse(web.StreamResponse):
     def __init__(
         self, status: int, reason: str, headers: Headers, body: bytes = b"", *, streamed: bool = False
     ) -> None:
-        super().__init__(status=status, reason=reason.translate(_FORBIDDEN), headers=headers)
+        super().__init__(status=status, reason=reason.translate(_SPACES), headers=headers)
         self._held = body
         self._streamed = streamed
         self.ending = Ending.COMPLETE
@@ -50,9 +52,11 @@ class VerbatimResponse(web.StreamResponse):
         self._frame(request)
         await request._prepare_hook(self)
         major, minor = request.version
-        lines = [f"HTTP/{major}.{minor} {self.status} {self.reason}"]
-        lines += [f"{name}: {value}".translate(_FORBIDDEN) for name, value in self.headers.items()]
-        head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+        fields = [f"{name}: {value}" for name, value in self.headers.items()]
+        if _BREAKING.search("".join(fields)):
+            fields = [field.translate(_SPACES) for field in fields]
+        lines = [f"HTTP/{major}.{minor} {self.status} {self.reason}", *fields, "", ""]
+        head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
         held = b"" if self._must_be_empty_body else self._held
         if not self._chunked:
             await writer.write(head + held)

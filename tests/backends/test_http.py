@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 from yarl import URL
 
@@ -216,7 +217,11 @@ async def test_credentials_of_the_url_replace_the_clients() -> None:
 
 async def test_cookies_are_not_kept() -> None:
     reply = HEAD + b"Set-Cookie: session=1\r\nContent-Length: 0\r\n\r\n"
-    async with raw_server(replying(reply)) as server, backend_at(server.url) as backend:
+    async with (
+        raw_server(replying(reply)) as server,
+        # By name: a cookie jar would not keep the cookies of an address.
+        backend_at(server.url.replace("127.0.0.1", "localhost")) as backend,
+    ):
         await backend.sign(ask())
         await backend.sign(ask())
     assert server.requests[1].values("cookie") == []
@@ -661,3 +666,21 @@ async def test_a_reset_between_two_requests_is_nobodys_error() -> None:
         assert (await backend.sign(ask())).body == b"hi"
         assert server.connections == 2
     assert complaints == []
+
+
+async def test_a_long_lived_connection_keeps_nothing_of_its_answers() -> None:
+    async def conversation(peer: Peer) -> None:
+        while await peer.request() is not None:
+            await peer.send_apart(CHUNKED, b"2\r\nhi\r\n0\r\n\r\n")
+
+    def bodies() -> int:
+        gc.collect()
+        return sum(isinstance(thing, aiohttp.StreamReader) for thing in gc.get_objects())
+
+    async with raw_server(conversation) as server, backend_at(server.url) as backend:
+        await backend.sign(ask())
+        before = bodies()
+        for _ in range(5):
+            await backend.sign(ask())
+        assert bodies() == before
+        assert server.connections == 1

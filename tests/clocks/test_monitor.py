@@ -37,11 +37,12 @@ class Reference:
     async def measure(self) -> Offset:
         self.asked += 1
         self.measured.set()
+        tells, at = self.tells, self.time.wall()
         if self.gate is not None:
             await self.gate.wait()
-        if isinstance(self.tells, Exception):
-            raise self.tells
-        return Offset(*self.tells, measured_at=self.time.wall())
+        if isinstance(tells, Exception):
+            raise tells
+        return Offset(*tells, measured_at=at)
 
     async def aclose(self) -> None:
         self.closed = True
@@ -269,6 +270,12 @@ async def until(condition: asyncio.Event) -> None:
     await asyncio.wait_for(condition.wait(), 5.0)
 
 
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def test_it_starts_without_waiting_and_a_slow_source_holds_nobody_back(world: World) -> None:
     slow, quick = world.reference("ntp:slow", (0.0, 0.1)), world.reference("ntp:quick", (0.25, 0.2))
     slow.gate = asyncio.Event()
@@ -276,7 +283,7 @@ async def test_it_starts_without_waiting_and_a_slow_source_holds_nobody_back(wor
     await monitor.start()
     assert slow.asked == quick.asked == 0
     await until(quick.measured)
-    await asyncio.sleep(0)
+    await settle()
     best = monitor.best()
     assert best is not None
     assert best.offset_s == 0.25
@@ -291,18 +298,20 @@ async def test_it_starts_without_waiting_and_a_slow_source_holds_nobody_back(wor
 
 async def test_a_step_makes_it_measure_anew_at_once_and_what_was_under_way_is_void(world: World) -> None:
     clock = world.reference("ntp:a", (0.25, 0.01))
-    clock.gate = asyncio.Event()
+    before, after = asyncio.Event(), asyncio.Event()
+    clock.gate = before
     monitor = world.monitor(clock)
     await monitor.start()
     await until(clock.measured)
     clock.measured.clear()
-    clock.tells = (5.25, 0.01)
+    clock.tells, clock.gate = (5.25, 0.01), after
     world.time.step_wall(5.0)
     await until(clock.measured)
+    before.set()
+    await settle()
     assert monitor.best() is None
-    clock.gate.set()
-    for _ in range(5):
-        await asyncio.sleep(0)
+    after.set()
+    await settle()
     best = monitor.best()
     assert best is not None
     assert best.offset_s == 5.25

@@ -372,6 +372,14 @@ def test_the_arithmetic() -> None:
     assert exchange.offset.measured_at == pytest.approx(1000.07)
 
 
+@pytest.mark.parametrize(
+    "now", [2_085_978_496.25, 2_200_000_000.25], ids=["first_second_of_era_1", "in_2039"]
+)
+def test_timestamps_after_2036_begin_again_at_0(now: float) -> None:
+    exchange = interpret(packet(bytes(48), received=now, transmitted=now), now - 2.0, 0.0, 1.0)
+    assert exchange.offset.offset_s == pytest.approx(-2.0, abs=1e-5)
+
+
 @given(st.binary(min_size=48, max_size=80), st.floats(0, 4e9), st.floats(0, 10))
 def test_any_packet_is_a_bounded_offset_or_a_bad_reply(
     reply: bytes, sent_wall: float, duration_s: float

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -169,7 +170,7 @@ def test_late(elapsed_s: float, fields: dict[str, Any], late: bool) -> None:
 )
 def test_token_age(iat: float | None, token_age_s: float | None) -> None:
     found = attribute(
-        dataclasses.replace(ISSUANCE, iat=iat), dataclasses.replace(RESULT, age_ms=5000.0), SENT + 6
+        msgspec.structs.replace(ISSUANCE, iat=iat), dataclasses.replace(RESULT, age_ms=5000.0), SENT + 6
     )
     assert found.joined_at == SENT + 5
     assert found.token_age_s == token_age_s
@@ -197,7 +198,7 @@ def test_a_join_is_never_placed_in_the_future_nor_before_the_sending(
     suspended: bool,
     age_clock: str,
 ) -> None:
-    issuance = dataclasses.replace(ISSUANCE, sent_at=sent_at, iat=iat)
+    issuance = msgspec.structs.replace(ISSUANCE, sent_at=sent_at, iat=iat)
     result = dataclasses.replace(
         RESULT, age_ms=age_ms, join_ms=join_ms, suspended=suspended, age_clock=age_clock
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace as changed
+
 from proxy.domain.join_result import JoinResult, Outcome, View
 from proxy.domain.ports import JoinRecord, Time
 from proxy.domain.receipt import Issuance
@@ -125,7 +127,7 @@ def record(
     """A record that differs from others in what the ledger looks at."""
     return replace(
         FULL,
-        issuance=replace(FULL.issuance, receipt_id=receipt),
+        issuance=changed(FULL.issuance, receipt_id=receipt),
         result=replace(FULL.result, result_id=result, outcome=outcome),
         received_at=received_at,
     )

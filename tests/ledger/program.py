@@ -22,7 +22,7 @@ def _say(line: str) -> None:
 
 
 async def append_for_ever(file: Path) -> None:
-    """Eight senders at once; each id is printed after its commit."""
+    """64 senders at once; each id is printed after its commit."""
     numbers = itertools.count()
 
     async with writing(lambda: Store(url_of(file))) as watched:
@@ -34,7 +34,7 @@ async def append_for_ever(file: Path) -> None:
                 await watched.ledger.append(record(name))
                 _say(name)
 
-        await asyncio.gather(*(send() for _ in range(8)))
+        await asyncio.gather(*(send() for _ in range(64)))
 
 
 async def meet_a_file_size_limit(file: Path) -> None:

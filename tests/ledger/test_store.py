@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from proxy.domain.join_result import Outcome
 from proxy.domain.ports import Appended, AppendedResult, JoinRecord
@@ -153,7 +154,7 @@ def test_deletion_takes_the_oldest_in_batches(store: Store) -> None:
     "sick",
     [
         replace(FULL, origin="\ud800"),
-        replace(FULL, issuance=replace(FULL.issuance, receipt_id="\udfff")),
+        replace(FULL, issuance=changed(FULL.issuance, receipt_id="\udfff")),
         replace(FULL, result=replace(FULL.result, step=1 << 70)),
         replace(FULL, received_at=float("nan")),
     ],

@@ -80,8 +80,7 @@ async def test_each_sender_gets_its_own_answer(tmp_path: Path) -> None:
 async def test_a_batch_has_a_greatest_size_and_one_thread_does_it_all(tmp_path: Path) -> None:
     store = RecordingStore(url_of(tmp_path / "joinwatch.db"))
     async with writing(lambda: store, max_batch=8) as watched:
-        await watched.until_writable()
-        await eventually(lambda: bool(store.did))
+        await eventually(lambda: store.did == ["delete 0"])
         await asyncio.gather(*(watched.ledger.append(record(f"{number}")) for number in range(20)))
     assert store.did == ["delete 0", "append 8", "append 8", "append 4"]
     assert store.threads == {"ledger_0"}
@@ -115,7 +114,7 @@ async def test_it_starts_at_once_and_refuses_until_the_store_is_open(tmp_path: P
 async def test_when_too_many_wait_the_next_is_refused(tmp_path: Path) -> None:
     store = RecordingStore(url_of(tmp_path / "joinwatch.db"))
     async with writing(lambda: store, max_waiting=3) as watched:
-        await watched.until_writable()
+        await eventually(lambda: store.did == ["delete 0"])
         store.free.clear()
         first = asyncio.create_task(watched.ledger.append(record("first")))
         await eventually(lambda: "append 1" in store.did)
@@ -130,7 +129,7 @@ async def test_when_too_many_wait_the_next_is_refused(tmp_path: Path) -> None:
 async def test_a_cancelled_sender_does_not_take_its_result_back(tmp_path: Path) -> None:
     store = RecordingStore(url_of(tmp_path / "joinwatch.db"))
     async with writing(lambda: store) as watched:
-        await watched.until_writable()
+        await eventually(lambda: store.did == ["delete 0"])
         store.free.clear()
         committing = asyncio.create_task(watched.ledger.append(record("committing")))
         await eventually(lambda: "append 1" in store.did)

@@ -105,6 +105,11 @@ def test_the_only_configured_pair_is_the_native_issuers_and_wins_over_the_sample
     assert native.credentials == Credentials("mine", "mine", Secret(SECRET + "x"))
 
 
+def test_line_ends_at_the_end_of_a_variable_are_not_part_of_the_secret() -> None:
+    settings = from_mapping({}, {**ZOOM, "ZOOM_MEETING_SDK_SECRET": SECRET + "\n"}, HERE)
+    assert settings.secrets() == (Secret(SECRET),)
+
+
 def test_full_file(tmp_path: Path) -> None:
     (tmp_path / "joinwatch.toml").write_text(FULL, encoding="utf-8-sig")
     (tmp_path / "secret").write_text(SECRET + "\r\n", encoding="utf-8")

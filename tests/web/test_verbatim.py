@@ -16,7 +16,7 @@ from aiohttp import web
 
 from proxy.backends.http import HttpBackend
 from proxy.domain.http_headers import end_to_end
-from proxy.domain.ports import Ask, Headers
+from proxy.domain.ports import Ask, Headers, Reply
 from proxy.web.verbatim import Ending, send_verbatim
 from tests.support.fake_time import FakeTime
 from tests.support.servers import (
@@ -51,6 +51,8 @@ class Front:
     added: Headers = ()
     port: int = 0
     endings: list[Ending] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    """Kept, so that nothing is closed only because it was forgotten."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -61,6 +63,7 @@ class Front:
         path, _, query = request.raw_path.partition("?")
         body = await request.read()
         reply = await self.backend.sign(Ask(request.method, path, query, end_to_end(fields), body))
+        self.replies.append(reply)
         try:
             response = await send_verbatim(
                 request,
@@ -111,54 +114,58 @@ def asking(method: str = "POST", version: str = "1.1", fields: str = "") -> byte
     return f"{method} /sign?x=1 HTTP/{version}\r\nHost: sign.example\r\n{fields}{length}\r\n{body}".encode()
 
 
-def reply(body: bytes, *fields: bytes, line: bytes = b"HTTP/1.1 200 OK") -> bytes:
+def answer(body: bytes, *fields: bytes, line: bytes = b"HTTP/1.1 200 OK") -> bytes:
     return b"\r\n".join([line, *fields, b"Content-Length: %d" % len(body), b"", body])
 
 
 SAME = [
-    pytest.param("POST", reply(JSON, b"Content-Type: application/json"), id="identity"),
-    pytest.param("POST", reply(GZIP, b"Content-Encoding: gzip", b"Vary: Accept-Encoding"), id="gzip"),
-    pytest.param("POST", reply(BR, b"Content-Encoding: br"), id="br"),
-    pytest.param("POST", reply(ZSTD, b"Content-Encoding: zstd"), id="zstd"),
-    pytest.param("POST", reply(GZIP[:-4], b"Content-Encoding: gzip"), id="gzip that is truncated inside"),
-    pytest.param("POST", reply(b"\x00\xff\r\n\r\n" * 9), id="any bytes, no Content-Type, no Date, no Server"),
-    pytest.param("POST", reply(b""), id="empty"),
+    pytest.param("POST", answer(JSON, b"Content-Type: application/json"), id="identity"),
+    pytest.param("POST", answer(GZIP, b"Content-Encoding: gzip", b"Vary: Accept-Encoding"), id="gzip"),
+    pytest.param("POST", answer(BR, b"Content-Encoding: br"), id="br"),
+    pytest.param("POST", answer(ZSTD, b"Content-Encoding: zstd"), id="zstd"),
+    pytest.param("POST", answer(GZIP[:-4], b"Content-Encoding: gzip"), id="gzip that is truncated inside"),
+    pytest.param(
+        "POST", answer(b"\x00\xff\r\n\r\n" * 9), id="any bytes, no Content-Type, no Date, no Server"
+    ),
+    pytest.param("POST", answer(b""), id="empty"),
     pytest.param("POST", b"HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", id="204"),
     pytest.param("POST", b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", id="204 with length 0"),
     pytest.param("GET", b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n', id="304"),
     pytest.param("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n", id="304 with a length"),
     pytest.param("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n", id="HEAD"),
     pytest.param("HEAD", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", id="HEAD without a length"),
-    pytest.param("GET", reply(JSON), id="GET"),
+    pytest.param("GET", answer(JSON), id="GET"),
     pytest.param(
         "OPTIONS",
-        reply(b"", b"Access-Control-Allow-Origin: *", b"Access-Control-Max-Age: 60"),
+        answer(b"", b"Access-Control-Allow-Origin: *", b"Access-Control-Max-Age: 60"),
         id="a CORS preflight",
     ),
-    pytest.param("POST", reply(b"no", line=b"HTTP/1.1 404 Not Found"), id="4xx"),
-    pytest.param("POST", reply(b"no", b"Retry-After: 9", line=b"HTTP/1.1 503 Service Unavailable"), id="5xx"),
+    pytest.param("POST", answer(b"no", line=b"HTTP/1.1 404 Not Found"), id="4xx"),
+    pytest.param(
+        "POST", answer(b"no", b"Retry-After: 9", line=b"HTTP/1.1 503 Service Unavailable"), id="5xx"
+    ),
     pytest.param(
         "POST",
-        reply(b"", b"Location: /other?x=%41", line=b"HTTP/1.1 307 Temporary Redirect"),
+        answer(b"", b"Location: /other?x=%41", line=b"HTTP/1.1 307 Temporary Redirect"),
         id="a redirect",
     ),
     pytest.param(
         "POST",
-        reply(JSON, b"Set-Cookie: a=1; Path=/", b"X-A: 1", b"set-cookie: b=2; HttpOnly", b"Set-Cookie: a=3"),
+        answer(JSON, b"Set-Cookie: a=1; Path=/", b"X-A: 1", b"set-cookie: b=2; HttpOnly", b"Set-Cookie: a=3"),
         id="several Set-Cookie, in their order",
     ),
-    pytest.param("POST", reply(JSON, b"x-oDD-cASE: 1", b"DATE: yesterday", b"server: odd"), id="odd case"),
+    pytest.param("POST", answer(JSON, b"x-oDD-cASE: 1", b"DATE: yesterday", b"server: odd"), id="odd case"),
     pytest.param(
         "POST",
-        reply(JSON, b"Set-Cookie: n=caf\xe9", b'Content-Disposition: inline; filename="\xc3\xa9\xff"'),
+        answer(JSON, b"Set-Cookie: n=caf\xe9", b'Content-Disposition: inline; filename="\xc3\xa9\xff"'),
         id="header bytes that are not UTF-8",
     ),
-    pytest.param("POST", reply(JSON, line=b"HTTP/1.1 200 Tr\xe8s  bien"), id="a custom reason"),
-    pytest.param("POST", reply(JSON, line=b"HTTP/1.1 299 "), id="no reason"),
-    pytest.param("POST", reply(MIB), id="1 MiB with a length"),
-    pytest.param("POST", reply(bytes(LIMIT)), id="exactly what is held"),
+    pytest.param("POST", answer(JSON, line=b"HTTP/1.1 200 Tr\xe8s  bien"), id="a custom reason"),
+    pytest.param("POST", answer(JSON, line=b"HTTP/1.1 299 "), id="no reason"),
+    pytest.param("POST", answer(MIB), id="1 MiB with a length"),
+    pytest.param("POST", answer(bytes(LIMIT)), id="exactly what is held"),
     pytest.param(
-        "POST", reply(JSON, b"X-Empty: ", b"X-Big: " + b"x" * 60_000), id="an empty and a huge field"
+        "POST", answer(JSON, b"X-Empty: ", b"X-Big: " + b"x" * 60_000), id="an empty and a huge field"
     ),
 ]
 
@@ -209,12 +216,6 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n
             b"HTTP/1.1 204 No Content\r\n\r\n",
             id="204 with the length of a body that it cannot have",
         ),
-        pytest.param(
-            "POST",
-            b"HTTP/1.1 200 OK\r\nX-Fold: a\r\n b\r\nContent-Length: 0\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nX-Fold: a b\r\nContent-Length: 0\r\n\r\n",
-            id="a folded field is one line",
-        ),
     ],
 )
 async def test_only_the_framing_differs(method: str, raw: bytes, got: bytes) -> None:
@@ -250,7 +251,7 @@ async def test_a_body_that_closing_ended_gets_a_length(pieces: list[bytes]) -> N
     ],
 )
 async def test_a_client_that_wants_no_more(version: str, fields: str, line: bytes, connection: bytes) -> None:
-    async with chain(replying(reply(JSON))) as (_, front), RawClient(front.port) as client:
+    async with chain(replying(answer(JSON))) as (_, front), RawClient(front.port) as client:
         await client.send(asking(version=version, fields=fields))
         got = line + b"\r\nContent-Length: %d\r\n" % len(JSON) + connection + b"\r\n" + JSON
         assert await client.to_end() == (got, False)
@@ -258,7 +259,7 @@ async def test_a_client_that_wants_no_more(version: str, fields: str, line: byte
 
 async def test_an_http_1_0_client_that_keeps_its_connection() -> None:
     got = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi"
-    async with chain(replying(reply(b"hi"))) as (_, front), RawClient(front.port) as client:
+    async with chain(replying(answer(b"hi"))) as (_, front), RawClient(front.port) as client:
         for _ in range(2):
             await client.send(asking(version="1.0", fields="Connection: keep-alive\r\n"))
             assert await client.exactly(len(got)) == got
@@ -267,7 +268,7 @@ async def test_an_http_1_0_client_that_keeps_its_connection() -> None:
 async def test_headers_that_are_added() -> None:
     added = (("Join-Receipt", "abc"), ("X-Evil", "a\r\nSet-Cookie: x\0"))
     async with (
-        chain(replying(reply(b"hi", b"X-A: 1")), added=added, hook=True) as (_, front),
+        chain(replying(answer(b"hi", b"X-A: 1")), added=added, hook=True) as (_, front),
         RawClient(front.port) as client,
     ):
         await client.send(asking())
@@ -279,7 +280,7 @@ async def test_headers_that_are_added() -> None:
 
 
 async def test_requests_may_be_pipelined() -> None:
-    raw = reply(JSON, b"X-A: 1")
+    raw = answer(JSON, b"X-A: 1")
     async with chain(replying(raw)) as (_, front), RawClient(front.port) as client:
         await client.send(asking() * 3)
         assert await client.exactly(len(raw) * 3) == raw * 3
@@ -340,7 +341,7 @@ async def test_a_large_body_without_a_length_is_chunked() -> None:
         pytest.param(
             hanging_up(EVENTS + b"Transfer-Encoding: chunked\r\n\r\n", b"9\r\ndata: 1\n\n\r\n"), id="events"
         ),
-        pytest.param(hanging_up(reply(MIB)[:-1]), id="a large body with a length"),
+        pytest.param(hanging_up(answer(MIB)[:-1]), id="a large body with a length"),
         pytest.param(
             hanging_up(b"HTTP/1.0 200 OK\r\n\r\n", MIB, reset=True), id="a large body that closing ends"
         ),
