@@ -263,12 +263,15 @@ def _public(settings: Settings, parts: _Parts, time: Time) -> web.Application:
         time=time,
     ).add_to(app.router)
     for route in settings.routes:
+        forwards = any(not isinstance(settings.backends[name], NativeSettings) for name, _ in route.backends)
+        # What the native issuer was asked for is what it signs: there is nothing to compare.
+        sources = (route.meeting_from, route.role_from) if forwards else (None, None)
         SignatureRoute(
-            Route(route.path, route.backends, route.meeting_from, route.role_from),
+            Route(route.path, route.backends, *sources),
             parts.issuance,
             clients,
             methods=route.methods,
-            below=any(not isinstance(settings.backends[name], NativeSettings) for name, _ in route.backends),
+            below=forwards,
             buckets=Buckets(route.rate_limit) if route.rate_limit else None,
             request_max_bytes=limits.request_max_bytes,
             client_timeout_s=limits.client_timeout_s,

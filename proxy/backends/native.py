@@ -11,10 +11,11 @@ import msgspec
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_encode
 
-from ..domain.claims import JsonValue
+from ..domain.claims import Claims, JsonValue
 from ..domain.credentials import Credentials
 from ..domain.ports import Ask, Headers, Reply, Time, header
 from ..domain.sample_request import SampleRefused, SampleRequest, parse
+from ..domain.signature import Format, Signature
 
 MIN_LIFETIME_S: Final = 1801
 MAX_LIFETIME_S: Final = 172790
@@ -23,6 +24,8 @@ MAX_LIFETIME_S: Final = 172790
 _JSON: Final = ("Content-Type", "application/json; charset=utf-8")
 _ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
 _NO_STORE: Final = ("Cache-Control", "no-store")
+_REPLY_HEADERS: Final = (_JSON, _ANY_ORIGIN, _NO_STORE)
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 _METHODS: Final = ("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
 _encode: Final = msgspec.json.Encoder().encode
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
@@ -59,12 +62,13 @@ class NativeBackend:
         """Sign at once; a request that the sample would refuse is answered as the sample answers it."""
         began = self._time.mono()
         now = self._time.wall()
-        status, headers, body = self._answer(ask, now)
+        status, headers, body, known = self._answer(ask, now)
         return Reply(
             status=status,
-            reason=HTTPStatus(status).phrase,
+            reason=_REASONS[status],
             headers=(*headers, ("Date", _http_date(int(now)))),
             body=body,
+            known=known,
             began_mono=began,
             headers_mono=self._time.mono(),
             headers_wall=now,
@@ -73,11 +77,11 @@ class NativeBackend:
     async def aclose(self) -> None:
         """Nothing is held."""
 
-    def _answer(self, ask: Ask, now: float) -> tuple[int, Headers, bytes]:
+    def _answer(self, ask: Ask, now: float) -> tuple[int, Headers, bytes, Signature | None]:
         if ask.method == "OPTIONS":
-            return 204, _preflight(ask.headers), b""
+            return 204, _preflight(ask.headers), b"", None
         if ask.method != "POST":
-            return 405, (_JSON, _ANY_ORIGIN, ("Allow", "POST, OPTIONS")), _errors("$method", "Use POST")
+            return 405, (_JSON, _ANY_ORIGIN, ("Allow", "POST, OPTIONS")), _errors("$method", "Use POST"), None
         try:
             request = parse(
                 ask.body, header(ask.headers, "content-type"), allow_host_role=self._allow_host_role
@@ -86,9 +90,11 @@ class NativeBackend:
             body = _encode(
                 {"errors": [{"property": each.property, "reason": each.reason} for each in refused.problems]}
             )
-            return refused.status, (_JSON, _ANY_ORIGIN, _NO_STORE), body
-        signature = self._sign(self._claims(request, now))
-        return 200, (_JSON, _ANY_ORIGIN, _NO_STORE), _encode({"signature": signature, "sdkKey": self._key})
+            return refused.status, _REPLY_HEADERS, body, None
+        claims = self._claims(request, now)
+        body = _encode({"signature": self._sign(claims), "sdkKey": self._key})
+        shape = Format.NATIVE if request.meeting is None else Format.MEETING_SDK
+        return 200, _REPLY_HEADERS, body, Signature(shape, Claims.of(claims), alg="HS256")
 
     def _claims(self, request: SampleRequest, now: float) -> dict[str, JsonValue]:
         iat = int(now) - self._backdate_s

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
 LEGACY_LIFETIME_S: Final = 86400
 """A legacy signature is valid for 24 hours after its timestamp (Zoom devforum 47440)."""
 
 KEY_CLAIMS: Final = ("appKey", "sdkKey", "apiKey", "app_key")
-NUMBER_CLAIMS: Final = ("role", "iat", "exp", "tokenExp", "ts", "video_webrtc_mode", "role_type", "version")
+NUMBER_CLAIMS: Final = frozenset(
+    {"role", "iat", "exp", "tokenExp", "ts", "video_webrtc_mode", "role_type", "version"}
+)
 KNOWN_CLAIMS: Final = frozenset({*KEY_CLAIMS, *NUMBER_CLAIMS, "mn"})
 
 MAX_SAFE: Final = 2**53
@@ -28,7 +32,7 @@ def number(value: JsonValue) -> float | None:
     """A claim as a finite number: numeric strings count, booleans do not; None where it is no number."""
     if type(value) is int and -MAX_SAFE < value < MAX_SAFE:
         return float(value)  # The usual case, without the questions below.
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 32:
+    if value is None or isinstance(value, bool | list | dict) or len(str(value)) > 32:
         return None
     try:
         result = float(value)
@@ -37,51 +41,47 @@ def number(value: JsonValue) -> float | None:
     return result if math.isfinite(result) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(msgspec.Struct, frozen=True):
     """What a signature claims, exactly as it was decoded: nothing is corrected or validated away.
 
-    `raw` keeps the names and JSON types of the format at hand; the properties say the same for every format.
-    Times are epoch seconds as claimed: an iat in milliseconds stays 1000 times too large.
+    `raw` keeps the names and JSON types of the format at hand; the other fields say the same for every format, each
+    worked out once. Times are epoch seconds as claimed: an iat in milliseconds stays 1000 times too large.
     """
 
-    raw: Mapping[str, JsonValue] = field(repr=False)
+    raw: Mapping[str, JsonValue]
+    key: str | None = None
+    """The key that the signature names, whatever its format calls it; None where there is none."""
+    meeting: str | None = None
+    """The meeting number as text, as it was claimed."""
+    role: float | None = None
+    """0 participant, 1 host; anything else as claimed."""
+    iat: float | None = None
+    """Issued at. A legacy signature's millisecond timestamp counts as one."""
+    exp: float | None = None
+    """Expires at; for a legacy signature 24 hours after its timestamp."""
 
-    @property
-    def key(self) -> str | None:
-        """The key that the signature names, whatever its format calls it; None where there is none."""
-        for name in KEY_CLAIMS:
-            value = self.raw.get(name)
-            if isinstance(value, str):
-                return value
-        return None
+    @classmethod
+    def of(cls, raw: Mapping[str, JsonValue]) -> Claims:
+        """The claims of a decoded payload."""
+        meeting = raw.get("mn")
+        iat, exp = number(raw.get("iat")), number(raw.get("exp"))
+        if "ts" in raw:
+            stamp = number(raw["ts"])
+            iat = None if stamp is None else stamp / 1000
+            exp = None if iat is None else iat + LEGACY_LIFETIME_S
+        return cls(
+            raw=raw,
+            key=next((key for name in KEY_CLAIMS if isinstance(key := raw.get(name), str)), None),
+            meeting=str(meeting)
+            if isinstance(meeting, str | int) and not isinstance(meeting, bool)
+            else None,
+            role=number(raw.get("role")),
+            iat=iat,
+            exp=exp,
+        )
 
-    @property
-    def meeting(self) -> str | None:
-        """The meeting number as text, as it was claimed."""
-        value = self.raw.get("mn")
-        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-    @property
-    def role(self) -> float | None:
-        """0 participant, 1 host; anything else as claimed."""
-        return number(self.raw.get("role"))
-
-    @property
-    def iat(self) -> float | None:
-        """Issued at. A legacy signature's millisecond timestamp counts as one."""
-        if "ts" in self.raw:
-            stamp = number(self.raw["ts"])
-            return None if stamp is None else stamp / 1000
-        return number(self.raw.get("iat"))
-
-    @property
-    def exp(self) -> float | None:
-        """Expires at; for a legacy signature 24 hours after its timestamp."""
-        if "ts" in self.raw:
-            issued = self.iat
-            return None if issued is None else issued + LEGACY_LIFETIME_S
-        return number(self.raw.get("exp"))
+    def __repr__(self) -> str:
+        return f"Claims({', '.join(map(repr, self.raw))})"
 
 
 class Showing(StrEnum):
@@ -109,15 +109,16 @@ class Redaction:
         shown: dict[str, JsonValue] = {}
         unknown: list[JsonValue] = []
         for name, value in claims.raw.items():
-            if name not in KNOWN_CLAIMS:
-                if len(unknown) < MAX_UNKNOWN_NAMES:
-                    unknown.append(self._free_text(name))
-            elif name in NUMBER_CLAIMS:
-                shown[name] = _number_or_kind(value)
-            else:
+            if name in NUMBER_CLAIMS:
+                shown[name] = (
+                    value if type(value) is int and -MAX_SAFE < value < MAX_SAFE else _number_or_kind(value)
+                )
+            elif name in KNOWN_CLAIMS:
                 text = self._identifier(value, self.meeting_number if name == "mn" else self.keys)
                 if text is not None:
                     shown[name] = text
+            elif len(unknown) < MAX_UNKNOWN_NAMES:
+                unknown.append(self._free_text(name))
         if unknown:
             shown["unknown"] = unknown
         return shown

@@ -8,7 +8,7 @@ from typing import Final
 from .credentials import Credentials
 from .rules import claims, mac, request, time
 from .rules import format as format_
-from .rules.base import DATED, Circumstances, Finding, Mac, Rule, Severity, Verdict
+from .rules.base import DATED, Check, Circumstances, Finding, Mac, Rule, Severity, Verdict
 from .signature import Format, Signature, verify
 
 RULES: Final[dict[str, Rule]] = {
@@ -18,16 +18,16 @@ RULES: Final[dict[str, Rule]] = {
 }
 """Every rule by its id, in the order in which findings are reported."""
 
-_BY_FORMAT: Final[dict[Format, tuple[Rule, ...]]] = {
-    each: tuple(rule for rule in RULES.values() if each in rule.formats) for each in Format
+_BY_FORMAT: Final[dict[Format, tuple[tuple[Check, Rule], ...]]] = {
+    each: tuple((rule.check, rule) for rule in RULES.values() if each in rule.formats) for each in Format
 }
 
 
 def check(signature: Signature, circumstances: Circumstances) -> tuple[Finding, ...]:
     """All findings about one signature."""
     findings = []
-    for rule in _BY_FORMAT[signature.format]:
-        hit = rule.check(signature, circumstances)
+    for check_rule, rule in _BY_FORMAT[signature.format]:
+        hit = check_rule(signature, circumstances)
         if hit is not None:
             severity, detail = hit if isinstance(hit, tuple) else (rule.severity, hit)
             findings.append(Finding(rule.id, severity, rule.cause, rule.summary, detail))

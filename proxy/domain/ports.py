@@ -5,13 +5,14 @@ Times are seconds. "Wall" is this host's idea of the Unix time, "mono" a clock t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from .join_result import JoinResult
 from .receipt import Issuance
+from .signature import Signature
 
 Headers = tuple[tuple[str, str], ...]
 """Header fields in the order they came, duplicates kept."""
@@ -49,6 +50,7 @@ class Reply:
     `rest` is None when `body` is the whole body; otherwise the remaining chunks follow there (an event stream, or a
     body over the observation limit), and `rest.aclose()` must be awaited whatever happens.
     `replica` names which of the backend's hosts answered, where that can be told.
+    `known` is the signature in the body where the backend itself made it: nobody has to look for it.
     `began_mono`/`headers_mono` and `headers_wall` say when the request was written and the headers were back.
     """
 
@@ -60,7 +62,8 @@ class Reply:
     headers_mono: float
     headers_wall: float
     replica: str | None = None
-    rest: AsyncIterator[bytes] | None = None
+    rest: AsyncGenerator[bytes, None] | None = None
+    known: Signature | None = None
 
 
 class BackendError(Exception):

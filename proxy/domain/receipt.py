@@ -97,7 +97,7 @@ class Receipts:
     """Seals and opens receipts with the configured keys: the first one seals, every one opens.
 
     A receipt is base64url of: a version byte, four bytes that tell the key, a nonce of twelve, and the issuance under
-    AES-256-GCM-SIV (RFC 8452). The nonce is derived from the receipt's id, which is random; should one ever repeat,
+    AES-256-GCM-SIV (RFC 8452). The nonce is the start of the receipt's id, which is random; should one ever repeat,
     this mode gives away no more than that two receipts are equal.
     """
 
@@ -122,7 +122,7 @@ class Receipts:
                 f"sent_at is {issuance.sent_at!r}, must be epoch seconds: look at this host's clock"
             )
         payload = _packed(issuance)
-        nonce = hashlib.sha256(issuance.receipt_id.encode("utf-8", "replace")).digest()[:_NONCE_BYTES]
+        nonce = issuance.receipt_id.encode("utf-8", "replace")[:_NONCE_BYTES].ljust(_NONCE_BYTES, b"\0")
         head = _VERSION + self._newest
         sealed = self._ciphers[self._newest].encrypt(nonce, payload, head)
         return base64.urlsafe_b64encode(head + nonce + sealed).decode("ascii")

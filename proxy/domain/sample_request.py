@@ -8,11 +8,12 @@ refused unless it is allowed.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from .claims import JsonValue
 
@@ -22,7 +23,7 @@ HOST: Final = 1
 
 _INTEGER: Final = re.compile(r"\s*([+-]?\d{1,15})")
 _MEETING: Final = re.compile(r"\d{1,20}", re.ASCII)
-_PAIR: Final = ("meetingNumber", "role")
+_decode: Final = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +61,27 @@ def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> Sa
         if isinstance(value, str):
             fields[name] = _parse_int(value)
     problems = [
-        *_both_or_neither(fields),
-        *_meeting_digits(fields),
-        *_one_of("role", fields, (0, 1)),
-        *_between("expirationSeconds", fields, MIN_SECONDS, MAX_SECONDS),
-        *_one_of("videoWebRtcMode", fields, (0, 1)),
+        problem
+        for problem in (
+            _both_or_neither(fields),
+            _meeting_digits(fields),
+            _one_of("role", fields, (0, 1)),
+            _between("expirationSeconds", fields, MIN_SECONDS, MAX_SECONDS),
+            _one_of("videoWebRtcMode", fields, (0, 1)),
+        )
+        if problem is not None
     ]
     if problems:
         raise SampleRefused(400, *problems)
-    if fields.get("role") == HOST and not allow_host_role:
+    role = _int(fields.get("role"))
+    if role == HOST and not allow_host_role:
         raise SampleRefused(
             403, Problem("role", "The host role is not issued here: set allow_host_role to issue it")
         )
     meeting = fields.get("meetingNumber")
     return SampleRequest(
         meeting=meeting if isinstance(meeting, str | int) else None,
-        role=_int(fields.get("role")),
+        role=role,
         expiration_s=_int(fields.get("expirationSeconds")),
         video_webrtc_mode=_int(fields.get("videoWebRtcMode")),
     )
@@ -87,7 +93,7 @@ def _object(body: bytes, content_type: str | None) -> dict[str, JsonValue]:
         reason = "The body must be JSON and be sent with Content-Type: application/json"
         raise SampleRefused(415, Problem("$schema", reason))
     try:
-        value = json.loads(body)
+        value = _decode(body)
     except (ValueError, RecursionError):
         raise SampleRefused(400, Problem("$schema", "The body is not valid JSON")) from None
     if not isinstance(value, dict):
@@ -95,40 +101,42 @@ def _object(body: bytes, content_type: str | None) -> dict[str, JsonValue]:
     return value
 
 
-def _both_or_neither(fields: dict[str, JsonValue]) -> list[Problem]:
-    if len({name in fields for name in _PAIR}) == 1:
-        return []
-    reason = f"If one of the following properties is present, all or none must be present: {', '.join(_PAIR)}"
-    return [Problem("$schema", reason)]
+def _both_or_neither(fields: dict[str, JsonValue]) -> Problem | None:
+    if ("meetingNumber" in fields) == ("role" in fields):
+        return None
+    names = "meetingNumber, role"
+    return Problem(
+        "$schema", f"If one of the following properties is present, all or none must be present: {names}"
+    )
 
 
-def _meeting_digits(fields: dict[str, JsonValue]) -> list[Problem]:
+def _meeting_digits(fields: dict[str, JsonValue]) -> Problem | None:
     if "meetingNumber" not in fields:
-        return []
+        return None
     value = fields["meetingNumber"]
     if isinstance(value, str | int) and not isinstance(value, bool) and _MEETING.fullmatch(str(value)):
-        return []
-    return [Problem("meetingNumber", "Value must be 1 to 20 digits, without spaces or dashes")]
+        return None
+    return Problem("meetingNumber", "Value must be 1 to 20 digits, without spaces or dashes")
 
 
-def _one_of(name: str, fields: dict[str, JsonValue], allowed: tuple[int, ...]) -> list[Problem]:
+def _one_of(name: str, fields: dict[str, JsonValue], allowed: tuple[int, ...]) -> Problem | None:
     if name not in fields:
-        return []
+        return None
     value = fields[name]
     if not _is_number(value):
-        return [_not_a_number(name, value)]
+        return _not_a_number(name, value)
     if value in allowed:
-        return []
-    return [Problem(name, f"Value is not valid. Got {value}, expected {','.join(map(str, allowed))}")]
+        return None
+    return Problem(name, f"Value is not valid. Got {value}, expected {','.join(map(str, allowed))}")
 
 
-def _between(name: str, fields: dict[str, JsonValue], least: int, most: int) -> list[Problem]:
+def _between(name: str, fields: dict[str, JsonValue], least: int, most: int) -> Problem | None:
     if name not in fields:
-        return []
+        return None
     value = fields[name]
     if not isinstance(value, int | float) or not _is_number(value):
-        return [_not_a_number(name, value)]
-    return [] if least <= value <= most else [Problem(name, f"Value must in between {least} and {most}")]
+        return _not_a_number(name, value)
+    return None if least <= value <= most else Problem(name, f"Value must in between {least} and {most}")
 
 
 def _is_number(value: JsonValue) -> bool:

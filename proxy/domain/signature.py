@@ -11,7 +11,6 @@ import hmac
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, cast
@@ -53,11 +52,11 @@ JWT_FORMATS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """A decoded token. The parts that could be replayed never show in a repr.
 
     `segments` counts the dot-separated parts; `damage` names what its encoding has that base64url must not have.
+    `signed` is what the HMAC was made over.
     """
 
     format: Format
@@ -65,8 +64,11 @@ class Signature:
     alg: str | None = None
     segments: int = 3
     damage: tuple[str, ...] = ()
-    signed: bytes = field(default=b"", repr=False)
-    mac: bytes = field(default=b"", repr=False)
+    signed: bytes = b""
+    mac: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Signature({self.format}, {self.claims!r})"
 
 
 # Every run is bounded and starts where the run of base64 starts, so that no text makes the search quadratic.
@@ -137,7 +139,7 @@ def _decode_jwt(text: str) -> Signature | None:
         return None
     return Signature(
         format=_jwt_format(payload),
-        claims=Claims(payload),
+        claims=Claims.of(payload),
         alg=alg,
         segments=len(parts),
         damage=_damage(text, compact, parts),
@@ -189,7 +191,7 @@ def _decode_legacy(text: str) -> Signature | None:
         claims["role"] = int(role) if role.isdecimal() else role
     return Signature(
         format=Format.LEGACY,
-        claims=Claims(claims),
+        claims=Claims.of(claims),
         segments=1,
         signed=base64.b64encode(message),
         mac=_base64(mac) or b"",

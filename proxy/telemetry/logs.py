@@ -37,11 +37,10 @@ class Logs:
     def __init__(self, write: Callable[[bytes], None], *, time: Time, level: Level = Level.INFO) -> None:
         self._time = time
         self._least = _ORDER[level]
+        # Bound once: the lazy proxy of wrap_logger would make a new logger for every line.
         self._log = structlog.wrap_logger(
-            _Writer(write),
-            processors=[self._stamp, structlog.processors.format_exc_info, _render],
-            wrapper_class=structlog.BoundLoggerBase,
-        )
+            _Writer(write), processors=[self._stamp, _render], wrapper_class=structlog.BoundLoggerBase
+        ).bind()
 
     # Signatures
 
@@ -138,7 +137,7 @@ class Logs:
         self._info(event, **fields)
 
     def trouble(self, event: str, **fields: object) -> None:
-        """An operational line that somebody should read. `exc_info` takes an exception."""
+        """An operational line that somebody should read."""
         self._warning(event, **fields)
 
     def access(self, *, listener: str, method: str, path: str, status: int, duration_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from enum import StrEnum
 
@@ -98,7 +98,7 @@ async def send_verbatim(
     reason: str,
     headers: Headers,
     body: bytes,
-    rest: AsyncIterator[bytes] | None,
+    rest: AsyncGenerator[bytes, None] | None,
 ) -> VerbatimResponse:
     """Write a whole reply; `ending` of what is returned says how that went. The handler returns it as it is.
 
@@ -120,7 +120,7 @@ async def send_verbatim(
         response.ending = Ending.CLIENT_GONE
         response.force_close()
     finally:
-        if isinstance(rest, AsyncGenerator):
+        if rest is not None:
             await rest.aclose()
     return response
 
