@@ -32,6 +32,7 @@ from .services.backend_clocks import BackendClocks
 from .services.evidence import EvidenceQuota
 from .services.intake import IntakeService
 from .services.issuance import IssuanceService
+from .services.receipt_ids import ReceiptIds
 from .services.traffic import Route, Traffic
 from .settings import Address, Settings
 from .settings import NativeBackend as NativeSettings
@@ -160,7 +161,7 @@ async def _start_parts(
             backend_clocks.publish(time.wall())
 
     issuance = IssuanceService(
-        traffic=Traffic(backends, random01=random.random, metrics=metrics),
+        traffic=Traffic(backends, random01=random.random, metrics=metrics, fail_open=fail_open),
         credentials={name: _credentials(settings, name) for name in backends},
         receipts=receipts,
         host_clock=clocks,
@@ -168,14 +169,14 @@ async def _start_parts(
         redaction=Redaction(
             meeting_number=Showing(settings.privacy.meeting_number),
             keys=Showing(settings.privacy.keys),
-            secrets=frozenset(secret.reveal() for secret in settings.secrets()),
+            secrets=[secret.reveal() for secret in settings.secrets()],
         ),
         observe_max_bytes=settings.limits.observe_max_bytes,
         metrics=metrics,
         logs=logs,
         fail_open=fail_open,
         time=time,
-        new_id=lambda: secrets.token_urlsafe(16),
+        new_id=ReceiptIds(secrets.token_bytes).next,
     )
     intake = IntakeService(
         receipts=receipts,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -20,12 +19,17 @@ KEY_CLAIMS: Final = ("appKey", "sdkKey", "apiKey", "app_key")
 NUMBER_CLAIMS: Final = frozenset(
     {"role", "iat", "exp", "tokenExp", "ts", "video_webrtc_mode", "role_type", "version"}
 )
+TIME_CLAIMS: Final = frozenset({"iat", "exp", "tokenExp", "ts"})
 KNOWN_CLAIMS: Final = frozenset({*KEY_CLAIMS, *NUMBER_CLAIMS, "mn"})
 
 MAX_SAFE: Final = 2**53
 
 MAX_UNKNOWN_NAMES: Final = 10
 MAX_NAME_LENGTH: Final = 32
+MAX_CLEAR_LENGTH: Final = 64
+
+_TELLING_LENGTH: Final = 8
+"""A text this long that is a part of a secret is no coincidence."""
 
 
 def number(value: JsonValue) -> float | None:
@@ -50,7 +54,7 @@ class Claims(msgspec.Struct, frozen=True):
 
     raw: Mapping[str, JsonValue]
     key: str | None = None
-    """The key that the signature names, whatever its format calls it; None where there is none."""
+    """The key that the signature names, whatever its format calls it; None where none is there or all are empty."""
     meeting: str | None = None
     """The meeting number as text, as it was claimed."""
     role: float | None = None
@@ -71,7 +75,7 @@ class Claims(msgspec.Struct, frozen=True):
             exp = None if iat is None else iat + LEGACY_LIFETIME_S
         return cls(
             raw=raw,
-            key=next((key for name in KEY_CLAIMS if isinstance(key := raw.get(name), str)), None),
+            key=next((key for name in KEY_CLAIMS if isinstance(key := raw.get(name), str) and key), None),
             meeting=str(meeting)
             if isinstance(meeting, str | int) and not isinstance(meeting, bool)
             else None,
@@ -92,17 +96,25 @@ class Showing(StrEnum):
     OMITTED = "omitted"
 
 
-@dataclass(frozen=True, slots=True)
 class Redaction:
     """What of a signature's claims may leave the process.
 
-    `secrets` are all configured secret values: a key claim that equals one of them (key and secret swapped)
-    is shown as a short digest, however open the other settings are.
+    `secrets` are all configured secret values: a text that holds one of them, or is a part of one (key and secret
+    swapped, or cut off), is shown as a short digest, however open the other settings are.
     """
 
-    meeting_number: Showing = Showing.MASKED
-    keys: Showing = Showing.MASKED
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    def __init__(
+        self,
+        *,
+        meeting_number: Showing = Showing.MASKED,
+        keys: Showing = Showing.MASKED,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self._meeting_number = meeting_number
+        self._keys = keys
+        self._secrets = tuple(filter(None, secrets))
+        self._shortest = min(map(len, self._secrets), default=MAX_SAFE)
+        self._joined = "\n".join(self._secrets)
 
     def claims(self, claims: Claims) -> dict[str, JsonValue]:
         """Known claims by value, redacted; unknown ones by name only, at most ten names of 32 characters."""
@@ -110,33 +122,35 @@ class Redaction:
         unknown: list[JsonValue] = []
         for name, value in claims.raw.items():
             if name in NUMBER_CLAIMS:
-                shown[name] = (
-                    value if type(value) is int and -MAX_SAFE < value < MAX_SAFE else _number_or_kind(value)
-                )
+                shown[name] = _number(name, value)
             elif name in KNOWN_CLAIMS:
-                text = self._identifier(value, self.meeting_number if name == "mn" else self.keys)
-                if text is not None:
-                    shown[name] = text
+                self._identifier(name, value, shown)
             elif len(unknown) < MAX_UNKNOWN_NAMES:
                 unknown.append(self._free_text(name))
         if unknown:
             shown["unknown"] = unknown
         return shown
 
-    def _identifier(self, value: JsonValue, showing: Showing) -> JsonValue:
-        if isinstance(value, str) and value in self.secrets:
-            return digest(value)
-        if showing is Showing.OMITTED:
-            return None
+    def _identifier(self, name: str, value: JsonValue, shown: dict[str, JsonValue]) -> None:
+        showing = self._meeting_number if name == "mn" else self._keys
         if isinstance(value, bool) or not isinstance(value, str | int):
-            return _kind(value)
+            shown[name] = _kind(value)
+            return
         text = str(value)
-        if showing is Showing.CLEAR:
-            return value if isinstance(value, int) else text[:64]
-        return masked(text)
+        if self._tells_a_secret(text):
+            shown[name] = digest(text)
+        elif showing is Showing.MASKED:
+            shown[name] = _encodable(masked(text))
+        elif showing is Showing.CLEAR:
+            shown[name] = value if isinstance(value, int) else _encodable(text)[:MAX_CLEAR_LENGTH]
 
     def _free_text(self, name: str) -> str:
-        return digest(name) if name in self.secrets else name[:MAX_NAME_LENGTH]
+        return digest(name) if self._tells_a_secret(name) else _encodable(name)[:MAX_NAME_LENGTH]
+
+    def _tells_a_secret(self, text: str) -> bool:
+        if len(text) >= _TELLING_LENGTH and text in self._joined:
+            return True
+        return len(text) >= self._shortest and any(secret in text for secret in self._secrets)
 
 
 def masked(text: str) -> str:
@@ -149,13 +163,20 @@ def digest(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def _number_or_kind(value: JsonValue) -> JsonValue:
-    """A number as it is, a numeric string as it is, anything else by its kind only."""
-    if isinstance(value, str):
-        return value if number(value) is not None else _kind(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value if number(value) is not None else "(out of range)"
-    return _kind(value)
+def _encodable(text: str) -> str:
+    """Without the lone surrogates that JSON's escapes can write and UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _number(name: str, value: JsonValue) -> JsonValue:
+    """A time, or one digit, as it is; anything else by its kind: it may be a passcode that went astray."""
+    if type(value) is int and (0 <= value < 10 or (name in TIME_CLAIMS and 0 <= value < MAX_SAFE)):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _kind(value)
+    if number(value) is None:
+        return "(out of range)"
+    return value if name in TIME_CLAIMS or 0 <= value < 10 else _kind(value)
 
 
 def _kind(value: JsonValue) -> str:

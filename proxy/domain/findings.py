@@ -48,7 +48,10 @@ def check_mac(signature: Signature, credentials: Iterable[Credentials]) -> Mac:
 
 def verdict(findings: Iterable[Finding]) -> Verdict:
     """The worst severity; `info` leaves a signature ok."""
-    severities = {finding.severity for finding in findings}
-    if Severity.REFUSED in severities:
-        return Verdict.REFUSED
-    return Verdict.WARNING if Severity.WARNING in severities else Verdict.OK
+    worst = Verdict.OK
+    for finding in findings:
+        if finding.severity is Severity.REFUSED:
+            return Verdict.REFUSED
+        if finding.severity is Severity.WARNING:
+            worst = Verdict.WARNING
+    return worst

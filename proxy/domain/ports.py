@@ -1,6 +1,7 @@
 """The Protocols by which services know their adapters, and the records that pass between rooms.
 
 Times are seconds. "Wall" is this host's idea of the Unix time, "mono" a clock that only measures durations.
+Records that every signature makes are msgspec structs: as frozen as the dataclasses, and a fifth of their cost.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from .join_result import JoinResult
 from .receipt import Issuance
@@ -28,8 +31,7 @@ class Time(Protocol):
         """Seconds of a clock that never steps; only differences mean anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """One request to a signature route, ready to be sent on.
 
     `tail` is what the path has beyond the route's own path, still percent-encoded ("" or "/…"); `query` is the
@@ -43,8 +45,7 @@ class Ask:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """A backend's answer: end-to-end headers and raw body bytes, exactly as they came.
 
     `rest` is None when `body` is the whole body; otherwise the remaining chunks follow there (an event stream, or a
@@ -188,4 +189,7 @@ class LedgerState:
 def header(headers: Sequence[tuple[str, str]], name: str) -> str | None:
     """The first value of a header field, its name in any case."""
     wanted = name.lower()
-    return next((value for key, value in headers if key.lower() == wanted), None)
+    for key, value in headers:
+        if key.lower() == wanted:
+            return value
+    return None

@@ -38,5 +38,7 @@ def stays_below(tail: str) -> bool:
     Servers resolve dot segments also when percent-encoded, behind a backslash or with a path parameter ("..;"):
     any of these could reach what the backend's URL does not name.
     """
+    if "." not in tail and "%" not in tail:
+        return True
     segments = re.split(r"[/\\]", unquote(tail, errors="replace"))
     return not any(segment.partition(";")[0] in (".", "..") for segment in segments)

@@ -8,10 +8,11 @@ refused unless it is allowed.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -21,7 +22,7 @@ MIN_SECONDS: Final = 1800
 MAX_SECONDS: Final = 172800
 HOST: Final = 1
 
-_INTEGER: Final = re.compile(r"\s*([+-]?\d{1,15})")
+_INTEGER: Final = re.compile(r"\s*([+-]?[0-9]{1,15})")
 _MEETING: Final = re.compile(r"\d{1,20}", re.ASCII)
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -34,14 +35,23 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRequest:
+class SampleRequest(msgspec.Struct, frozen=True):
     """A valid request. `meeting` and `role` are both None for a token of the native SDKs."""
 
     meeting: str | int | None
     role: int | None
-    expiration_s: int | None
-    video_webrtc_mode: int | None
+    expiration_s: int | None = None
+    video_webrtc_mode: int | None = None
+
+
+class _Usual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What nearly every page sends: read and checked in one go. Anything else takes the way with the reasons."""
+
+    meetingNumber: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,20}\Z")]  # noqa: N815  # the sample's name
+    role: Literal[0, 1]
+
+
+_decode_usual: Final = msgspec.json.Decoder(_Usual).decode
 
 
 class SampleRefused(Exception):
@@ -55,6 +65,10 @@ class SampleRefused(Exception):
 
 def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> SampleRequest:
     """Read and validate a request. Raises SampleRefused with the status and every problem."""
+    if content_type == "application/json":
+        with contextlib.suppress(msgspec.DecodeError):
+            usual = _decode_usual(body)
+            return SampleRequest(usual.meetingNumber, _allowed(usual.role, allow_host_role))
     fields = _object(body, content_type)
     for name in ("role", "expirationSeconds", "videoWebRtcMode"):
         value = fields.get(name)
@@ -73,11 +87,7 @@ def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> Sa
     ]
     if problems:
         raise SampleRefused(400, *problems)
-    role = _int(fields.get("role"))
-    if role == HOST and not allow_host_role:
-        raise SampleRefused(
-            403, Problem("role", "The host role is not issued here: set allow_host_role to issue it")
-        )
+    role = _allowed(_int(fields.get("role")), allow_host_role)
     meeting = fields.get("meetingNumber")
     return SampleRequest(
         meeting=meeting if isinstance(meeting, str | int) else None,
@@ -85,6 +95,13 @@ def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> Sa
         expiration_s=_int(fields.get("expirationSeconds")),
         video_webrtc_mode=_int(fields.get("videoWebRtcMode")),
     )
+
+
+def _allowed(role: int | None, allow_host_role: bool) -> int | None:
+    if role == HOST and not allow_host_role:
+        reason = "The host role is not issued here: set allow_host_role to issue it"
+        raise SampleRefused(403, Problem("role", reason))
+    return role
 
 
 def _object(body: bytes, content_type: str | None) -> dict[str, JsonValue]:
@@ -123,11 +140,12 @@ def _one_of(name: str, fields: dict[str, JsonValue], allowed: tuple[int, ...]) -
     if name not in fields:
         return None
     value = fields[name]
-    if not _is_number(value):
+    if not isinstance(value, int | float) or not _is_number(value):
         return _not_a_number(name, value)
     if value in allowed:
         return None
-    return Problem(name, f"Value is not valid. Got {value}, expected {','.join(map(str, allowed))}")
+    got = int(value) if value == int(value) else value
+    return Problem(name, f"Value is not valid. Got {got}, expected {','.join(map(str, allowed))}")
 
 
 def _between(name: str, fields: dict[str, JsonValue], least: int, most: int) -> Problem | None:
@@ -140,11 +158,20 @@ def _between(name: str, fields: dict[str, JsonValue], least: int, most: int) -> 
 
 
 def _is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Also an integer too large for a float, for which math.isfinite raises."""
+    return type(value) is int or (isinstance(value, float) and math.isfinite(value))
 
 
 def _not_a_number(name: str, value: JsonValue) -> Problem:
-    shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else "NaN"
+    match value:
+        case None:
+            shown = "null"
+        case bool():
+            shown = str(value).lower()
+        case dict():
+            shown = "[object Object]"
+        case _:
+            shown = "NaN"
     return Problem(name, f"Value {shown} not allowed, must be of type number")
 
 

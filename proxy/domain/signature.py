@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 from typing import Final, cast
 
 import msgspec
@@ -25,7 +26,10 @@ MAX_LENGTH: Final = 8192
 MAX_HEADER_LENGTH: Final = 1024
 
 MAX_STRINGS: Final = 10_000
-"""How many strings of a reply are looked at."""
+"""How many strings of a JSON reply are looked at."""
+
+MAX_BY_SHAPE: Final = 1000
+"""How many shapes of a kind are looked at in a text: what holds more is an archive, not a reply."""
 
 
 class Format(StrEnum):
@@ -47,6 +51,9 @@ class Format(StrEnum):
     """Only the last segment of a JWT, or a bare digest."""
 
 
+HEXADECIMAL: Final = "a hexadecimal HMAC"
+"""The one damage that no verifier can overlook: 64 hexadecimal digits decode to 48 bytes, HMAC-SHA256 has 32."""
+
 JWT_FORMATS: Final = frozenset(
     {Format.MEETING_SDK, Format.NATIVE, Format.VIDEO_SDK, Format.REST_JWT, Format.OAUTH, Format.OTHER_JWT}
 )
@@ -55,8 +62,8 @@ JWT_FORMATS: Final = frozenset(
 class Signature(msgspec.Struct, frozen=True):
     """A decoded token. The parts that could be replayed never show in a repr.
 
-    `segments` counts the dot-separated parts; `damage` names what its encoding has that base64url must not have.
-    `signed` is what the HMAC was made over.
+    `segments` counts the dot-separated parts, but no empty last one; `damage` names what its encoding has that
+    base64url must not have; `signed` is what the HMAC was made over.
     """
 
     format: Format
@@ -72,13 +79,19 @@ class Signature(msgspec.Struct, frozen=True):
 
 
 # Every run is bounded and starts where the run of base64 starts, so that no text makes the search quadratic.
-_JWT_IN_TEXT: Final = re.compile(r"(?<![\w+/-])ey[\w+/=-]{8,512}(?:\.[\w+/=-]{1,4096}){1,5}", re.ASCII)
+_JWT_IN_TEXT: Final = re.compile(
+    r"(?<![\w+/-])ey[\w+/-]{8,512}={0,2}(?:\.[\w+/-]{1,4096}={0,2}){1,5}", re.ASCII
+)
 _LEGACY_IN_TEXT: Final = re.compile(r"(?<![\w+/.-])[\w+/-]{80,400}={0,2}(?![\w+/=.-])", re.ASCII)
-_KEY_BEFORE: Final = re.compile(r"""([\w$-]{1,64})["']?\s*[:=]\s*["']?$""")
+_KEY_BEFORE: Final = re.compile(r"""(?<![\w$-])([\w$-]{1,64})["']?\s*[:=]\s*["']?$""")
+_ONE_WORD: Final = re.compile(r"[\w.+/=-]*", re.ASCII)
+_ESCAPED: Final = re.compile(r"\\(?:/|u00(?:2[bf]|3d))|%(?:2[bf]|3d)", re.IGNORECASE)
+_PLAIN: Final = {"/": "/", "b": "+", "f": "/", "d": "="}
 _LEGACY_PARTS: Final = re.compile(
     r"([^.]{0,128})\.([^.]{0,64})\.(-?\d{1,20})\.([^.]{0,16})\.([^.]{1,128})", re.ASCII
 )
 _BASE64_TEXT: Final = re.compile(r"[\w+/-]+={0,2}", re.ASCII)
+_HEX_MAC: Final = re.compile(r"[0-9a-fA-F]{64}")
 _BARE_MAC: Final = re.compile(r"[A-Za-z0-9_+/-]{43}=?|[0-9a-fA-F]{64}")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _decode_json: Final = msgspec.json.Decoder().decode
@@ -130,7 +143,7 @@ def verify(signature: Signature, secret: bytes) -> bool:
 
 def _decode_jwt(text: str) -> Signature | None:
     compact = "".join(text.split())
-    parts = compact.split(".")
+    parts = compact.removesuffix(".").split(".")
     if len(parts) < 2 or len(parts[0]) > MAX_HEADER_LENGTH:
         return None
     is_header, alg = _header(parts[0])
@@ -144,7 +157,7 @@ def _decode_jwt(text: str) -> Signature | None:
         segments=len(parts),
         damage=_damage(text, compact, parts),
         signed=f"{parts[0]}.{parts[1]}".encode("ascii", "replace"),
-        mac=_base64(parts[2]) or b"" if len(parts) > 2 else b"",
+        mac=_mac(parts[2]) if len(parts) > 2 else b"",
     )
 
 
@@ -171,9 +184,14 @@ def _damage(text: str, compact: str, parts: list[str]) -> tuple[str, ...]:
         damage.append("padding")
     if "+" in compact or "/" in compact:
         damage.append("standard base64")
-    if len(parts) > 2 and len(parts[2]) == 64 and not parts[2].strip("0123456789abcdefABCDEF"):
-        damage.append("hexadecimal HMAC")
+    if len(parts) > 2 and _HEX_MAC.fullmatch(parts[2]):
+        damage.append(HEXADECIMAL)
     return tuple(damage)
+
+
+def _mac(segment: str) -> bytes:
+    """Read also where it is hexadecimal, so that the encoding is not taken for a wrong secret."""
+    return bytes.fromhex(segment) if _HEX_MAC.fullmatch(segment) else _base64(segment) or b""
 
 
 def _decode_legacy(text: str) -> Signature | None:
@@ -194,7 +212,7 @@ def _decode_legacy(text: str) -> Signature | None:
         claims=Claims.of(claims),
         segments=1,
         signed=base64.b64encode(message),
-        mac=_base64(mac) or b"",
+        mac=_mac(mac),
     )
 
 
@@ -217,7 +235,7 @@ def _meant_as_signature(key: str) -> bool:
 
 def _strings(text: str) -> Iterator[tuple[str, str]]:
     """Every string of a reply with the key that it stands under: of JSON at any depth, else by shape in the text."""
-    stripped = text.strip()
+    stripped = text.strip().removeprefix("\ufeff")
     if stripped[:1] in ("{", "[", '"'):
         value = _json(stripped)
         yield from _strings_by_shape(text) if value is None else _json_strings(value)
@@ -227,15 +245,17 @@ def _strings(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _json_strings(value: JsonValue) -> Iterator[tuple[str, str]]:
-    """Breadth first, without recursion; a string that holds JSON itself is opened once."""
+    """Breadth first, without recursion; a string that holds JSON or other text with a token is opened once."""
     waiting: list[tuple[str, JsonValue, bool]] = [("", value, True)]
     for count, (key, node, may_open) in enumerate(waiting):
         if count >= MAX_STRINGS:
             return
         if isinstance(node, str):
             yield key, node
-            if may_open and node[:1] in ("{", "["):
+            if may_open and node[:1] in ("{", "[", '"'):
                 waiting.append((key, _json(node), False))
+            if "ey" in node and not _ONE_WORD.fullmatch(node):
+                yield from ((inner or key, token) for inner, token in _strings_by_shape(node))
         elif isinstance(node, dict):
             waiting.extend(
                 (name if _names_something(name) else key, item, may_open) for name, item in node.items()
@@ -250,9 +270,11 @@ def _names_something(name: str) -> bool:
 
 
 def _strings_by_shape(text: str) -> Iterator[tuple[str, str]]:
+    """Tokens in a text of any kind, with + / and = as scripts and forms escape them."""
+    plain = _ESCAPED.sub(lambda escape: _PLAIN[escape[0][-1].lower()], text)
     for pattern in (_JWT_IN_TEXT, _LEGACY_IN_TEXT):
-        for match in pattern.finditer(text):
-            key = _KEY_BEFORE.search(text, max(0, match.start() - 80), match.start())
+        for match in islice(pattern.finditer(plain), MAX_BY_SHAPE):
+            key = _KEY_BEFORE.search(plain, max(0, match.start() - 80), match.start())
             yield (key[1] if key else ""), match[0]
 
 
@@ -275,14 +297,14 @@ def _header(segment: str) -> tuple[bool, str | None]:
 
 
 def _json(text: str | bytes) -> JsonValue:
-    """Parsed JSON, also such that only a lenient reader takes (NaN, bytes that are not UTF-8); None where none."""
+    """Parsed JSON, also what only a lenient reader takes (NaN, a line end in a string, not UTF-8); None where none."""
     try:
         return cast("JsonValue", _decode_json(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
         lenient = text if isinstance(text, str) else text.decode("utf-8", "replace")
-        return cast("JsonValue", json.loads(lenient))
+        return cast("JsonValue", json.loads(lenient, strict=False))
     except (ValueError, RecursionError):
         return None
 

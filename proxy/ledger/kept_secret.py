@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
 def _make(path: Path, make: Callable[[], str]) -> None:
     """Written under another name and linked into place, so that no reader ever sees half a secret."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mode 0600, no one else's
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(make() + "\n")

@@ -91,7 +91,9 @@ class IntakeService:
             token_age_s=where.token_age_s,
             origin=origin,
             late=where.late,
-            evidence=self._evidence.take(client, self._time.mono()),
+            evidence=self._evidence.take(
+                client, f"{issuance.receipt_id} {result.result_id}", self._time.mono()
+            ),
         )
 
     def refused(self, rejected: Rejected) -> None:
@@ -104,7 +106,7 @@ class IntakeService:
 
     async def drain(self) -> None:
         """Wait for the deliveries that are still being taken."""
-        if self._running:
+        while self._running:  # Taking one starts its storing, which may outlive it.
             await asyncio.wait(self._running)
 
     def _open(self, receipt: str, now: float) -> Issuance:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from ..domain import content_coding, findings, request_facts
 from ..domain.claims import Redaction
@@ -36,8 +37,7 @@ class HostClock(Protocol):
         """This host's offset against its best reference; None where nothing was measured. Never blocks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(msgspec.Struct, frozen=True):
     """What was seen in a signature on its way out."""
 
     signature: Signature
@@ -45,8 +45,7 @@ class Observed:
     issuance: Issuance
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(msgspec.Struct, frozen=True):
     """A reply ready to be sent. `receipt` is the value of the Join-Receipt header, None where there is none."""
 
     route: Route
@@ -116,23 +115,21 @@ class IssuanceService:
                 receipt = self._receipts.seal(observed.issuance)
         return Issued(route, signed, outcome, observed, receipt, began)
 
-    def left(self, issued: Issued, *, reached_client: bool) -> None:
-        """The reply has been written (or the client was gone): count it and write its line."""
+    def left(self, issued: Issued, cut_short: SignatureOutcome | None) -> None:
+        """The reply has been written: count it and write its line. `cut_short`: why it was not written whole."""
         outcome = issued.outcome
         if outcome is None:
             return
         signed, reply = issued.signed, issued.signed.reply
         with self._fail_open[Stage.METRIC]:
             self._metrics.backend_answered(signed.signer, reply.headers_mono - reply.began_mono)
-        if not reached_client:
-            outcome = SignatureOutcome.CLIENT_GONE
-        if outcome is not SignatureOutcome.ISSUED:
+        if cut_short is not None or outcome is not SignatureOutcome.ISSUED:
             self._failed(
                 issued.route,
                 signed.signer,
-                outcome,
+                cut_short or outcome,
                 status=reply.status,
-                detail=_DETAILS[outcome],
+                detail=_CUT_SHORT[cut_short] if cut_short else _DETAILS[outcome],
                 began=issued.began,
             )
             return
@@ -155,9 +152,17 @@ class IssuanceService:
 
     def rejected(self, route: Route, status: int, detail: str) -> None:
         """joinwatch itself refused a request of this route."""
+        self._unasked(route, SignatureOutcome.REJECTED, detail, status)
+
+    def abandoned(self, route: Route) -> None:
+        """The client left before its request was complete."""
+        self._unasked(route, SignatureOutcome.CLIENT_GONE, "the client left within its request")
+
+    def _unasked(
+        self, route: Route, outcome: SignatureOutcome, detail: str, status: int | None = None
+    ) -> None:
         backend = self._traffic.choose(route)
-        began = self._time.mono()
-        self._failed(route, backend, SignatureOutcome.REJECTED, status=status, detail=detail, began=began)
+        self._failed(route, backend, outcome, status=status, detail=detail, began=self._time.mono())
 
     def _read(self, reply: Reply) -> tuple[SignatureOutcome, Signature | None]:
         """How the request ended, by the reply, and the signature in it."""
@@ -277,5 +282,8 @@ _DETAILS: Final = {
     SignatureOutcome.NO_SIGNATURE: "the reply holds nothing that has the shape of a signature",
     SignatureOutcome.UNOBSERVED: "the reply was passed on unread: a stream, too large, or not decodable",
     SignatureOutcome.BACKEND_ERROR: "the backend answered with an error",
+}
+_CUT_SHORT: Final = {
     SignatureOutcome.CLIENT_GONE: "the client left before the reply was written",
+    SignatureOutcome.BACKEND_ERROR: "the backend broke off within its reply",
 }

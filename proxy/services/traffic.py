@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from ..domain import routing
 from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Reply
 from ..domain.request_facts import Source
+from ..telemetry.fail_open import FailOpen, place
 from ..telemetry.metrics import Metrics
-from ..telemetry.outcomes import SignatureOutcome
+from ..telemetry.outcomes import SignatureOutcome, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,7 @@ class Route:
     role_from: Source | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """A backend's reply. `asked` was chosen for the request; `signer` answered: another one after a retry."""
 
     asked: str
@@ -44,11 +46,17 @@ class Traffic:
     """Sends each request to one backend of its route, by weight. `random01` gives a number in [0, 1)."""
 
     def __init__(
-        self, backends: Mapping[str, Backend], *, random01: Callable[[], float], metrics: Metrics
+        self,
+        backends: Mapping[str, Backend],
+        *,
+        random01: Callable[[], float],
+        metrics: Metrics,
+        fail_open: FailOpen,
     ) -> None:
         self._backends = backends
         self._random01 = random01
         self._metrics = metrics
+        self._fail_open = fail_open
 
     def choose(self, route: Route) -> str:
         """The name of a backend of the route."""
@@ -66,12 +74,23 @@ class Traffic:
         except BackendError as error:
             if not error.retryable:
                 raise _unserved(asked, error) from error
-        self._metrics.backend_retried(asked)
+        except Exception as fault:
+            raise _unserved(asked, _explained(asked, fault)) from fault
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.backend_retried(asked)
         second = routing.choose_other(route.backends, asked, self._random01()) or asked
         try:
             return Signed(asked, second, await self._backends[second].sign(ask))
         except BackendError as error:
             raise _unserved(second, error) from error
+        except Exception as fault:
+            raise _unserved(second, _explained(second, fault)) from fault
+
+
+def _explained(backend: str, fault: Exception) -> BackendError:
+    """What a backend must never raise, as what it may: such a request is counted and answered like any other."""
+    where = f"{type(fault).__name__} at {place(fault.__traceback__)}"
+    return BackendError(f'backend "{backend}": a fault of joinwatch ({where}); report it')
 
 
 def _unserved(backend: str, error: BackendError) -> Unserved:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-import threading
+import select
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -11,15 +13,23 @@ from typing import Final
 GATHER_S: Final = 0.02
 """A line waits this long for others, so that a busy process writes many at once."""
 
+STALLED_S: Final = 0.1
+"""How long to leave a reader alone that does not take anything."""
+
+CHUNK_BYTES: Final = select.PIPE_BUF
+"""What can be written to a pipe without blocking once poll says that it is writable (POSIX write, poll)."""
+
 CLOSE_S: Final = 2.0
 """At the end, how long standard output may take for what is left."""
 
 
 class LineSink:
-    """Writes lines to a file descriptor from a thread of its own.
+    """Writes lines to a file descriptor, from the event loop that it is made in; without one, at once.
 
-    A reader that stops reading blocks the thread, not the service: beyond `capacity` waiting lines new ones are
-    dropped, and `on_drop` is called for each.
+    Writes only what fits without waiting. A reader that stops reading costs lines, not service: beyond `capacity`
+    waiting lines new ones are dropped, and `on_drop` is called for each. No thread does this: handing the interpreter
+    lock back and forth costs more than all else about a line. No O_NONBLOCK either: it would hold for everybody who
+    shares the terminal.
     """
 
     def __init__(self, fd: int, *, on_drop: Callable[[], None], capacity: int = 10_000) -> None:
@@ -27,43 +37,68 @@ class LineSink:
         self._on_drop = on_drop
         self._capacity = capacity
         self._lines: deque[bytes] = deque()
-        self._waiting = threading.Event()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
+        self._rest = b""
+        """What is left of a chunk that was written in part."""
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        with contextlib.suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
+        self._scheduled = False
 
     def write(self, line: bytes) -> None:
-        """Take one line without its newline. Never blocks, never raises."""
-        if len(self._lines) >= self._capacity or self._closing.is_set():
+        """Take one line without its newline, from any thread. Never blocks, never raises."""
+        if len(self._lines) >= self._capacity:
             self._on_drop()
             return
         self._lines.append(line)
-        if not self._waiting.is_set():
-            self._waiting.set()
+        if self._loop is None:
+            self._flush(0)
+        elif not self._scheduled:
+            self._scheduled = True
+            with contextlib.suppress(RuntimeError):  # The loop is closed: close() writes what waits.
+                self._loop.call_soon_threadsafe(self._later, GATHER_S)
 
     def close(self) -> None:
-        """Write what waits, for at most CLOSE_S."""
-        self._closing.set()
-        self._waiting.set()
-        self._thread.join(CLOSE_S)
+        """Write what waits, for at most CLOSE_S while the reader takes nothing."""
+        self._loop = None
+        self._flush(CLOSE_S)
+        for _ in self._lines:
+            self._on_drop()
+        self._lines.clear()
 
-    def _run(self) -> None:
-        while not (self._closing.is_set() and not self._lines):
-            self._waiting.wait()
-            self._closing.wait(GATHER_S)
-            self._waiting.clear()
-            self._write_all()
+    def _later(self, delay_s: float) -> None:
+        if self._loop is not None:
+            self._loop.call_later(delay_s, self._gathered)
 
-    def _write_all(self) -> None:
-        lines = self._lines
-        gathered = [lines.popleft() for _ in range(len(lines))]
-        if not gathered:
-            return
-        data = memoryview(b"\n".join(gathered) + b"\n")
+    def _gathered(self) -> None:
+        self._scheduled = False
+        if self._loop is not None and not self._flush(0) and not self._scheduled:
+            self._scheduled = True
+            self._later(STALLED_S)
+
+    def _flush(self, wait_s: float) -> bool:
+        """Whether everything is written. Waits up to `wait_s` for each chunk."""
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            while self._rest or self._lines:
+                if not self._poll.poll(wait_s * 1000):
+                    return False
+                if not self._rest:
+                    self._rest = self._chunk()
+                self._rest = self._rest[os.write(self._fd, self._rest[:CHUNK_BYTES]) :]
         except OSError:
-            # Nobody reads any more (EPIPE) or the disk is full: the lines are lost, the service goes on.
-            for _ in gathered:
+            # Nobody reads any more (EPIPE), or the disk is full: these lines are lost, the service goes on.
+            self._rest = b""
+            for _ in range(len(self._lines)):
+                self._lines.popleft()
                 self._on_drop()
+        return True
+
+    def _chunk(self) -> bytes:
+        """Whole lines of together about CHUNK_BYTES; a longer line goes alone."""
+        lines = [self._lines.popleft()]
+        size = len(lines[0]) + 1
+        while self._lines and size + len(self._lines[0]) < CHUNK_BYTES:
+            lines.append(self._lines.popleft())
+            size += len(lines[-1]) + 1
+        return b"\n".join(lines) + b"\n"

@@ -19,8 +19,7 @@ class Clients:
 
     def limit_key(self, request: web.Request, headers: Headers) -> str:
         """The client's address; of an IPv6 one the /64, within which one client may use any."""
-        peer = peer_of(request)
-        address = client_address(headers, peer, self._trusted) if self._trusted else peer
+        address = client_address(headers, peer_of(request), self._trusted)
         if ":" not in address:
             return address
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from typing import Final
@@ -14,7 +15,7 @@ from ..domain.join_result import Reject, Rejected
 from ..domain.ports import Headers, Time
 from ..domain.rate_limit import Buckets
 from ..services.intake import Deferred, IntakeService
-from .bodies import BodyTooLarge, read_body
+from .bodies import BodyBroken, BodyTooLarge, read_body
 from .clients import Clients
 
 PATH: Final = "/join-results"
@@ -22,6 +23,8 @@ MAX_BYTES: Final = 8192
 """As it comes, and also after inflation."""
 
 CONTENT_TYPES: Final = frozenset({"application/json", "text/plain"})
+
+_BROKEN: Final = "the connection ended within the body"
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[a-z0-9.\-\[\]:]{1,200}")
 
@@ -73,6 +76,9 @@ class JoinResults:
         except Rejected as rejected:
             self._intake.refused(rejected)
             return _refusal(rejected)
+        except asyncio.CancelledError:
+            self._intake.refused(Rejected(Reject.INCOMPLETE, _BROKEN))
+            raise
         try:
             await self._intake.take(body, origin=_origin(request), client=client)
         except Rejected as rejected:
@@ -98,6 +104,8 @@ class JoinResults:
         except TimeoutError:
             message = f"the body did not arrive within {self._client_timeout_s:g} s"
             raise Rejected(Reject.INCOMPLETE, message) from None
+        except BodyBroken:
+            raise Rejected(Reject.INCOMPLETE, _BROKEN) from None
 
 
 def _origin(request: web.Request) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from ..domain.routing import stays_below
 from ..services.issuance import IssuanceService, Issued
 from ..services.traffic import Route, Unserved
 from ..telemetry.outcomes import SignatureOutcome
-from .bodies import BodyTooLarge, read_body
+from .bodies import BodyBroken, BodyTooLarge, read_body
 from .clients import Clients, peer_of
 from .verbatim import Ending, send_verbatim
 
@@ -26,6 +27,19 @@ EXPOSE: Final = "Access-Control-Expose-Headers"
 
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+_SEE_LOG: Final = "the operator finds the reason in joinwatch's log, under signature.failed"
+_UNSERVED: Final = {
+    SignatureOutcome.TIMEOUT: (504, "timeout", f"the backend did not answer in time; {_SEE_LOG}"),
+    SignatureOutcome.BACKEND_ERROR: (502, "backend_error", f"the backend gave no usable answer; {_SEE_LOG}"),
+}
+"""What anybody may know of a backend that failed: its name, host and port are for the log."""
+
+_CUT_SHORT: Final = {
+    Ending.COMPLETE: None,
+    Ending.CLIENT_GONE: SignatureOutcome.CLIENT_GONE,
+    Ending.BACKEND_FAILED: SignatureOutcome.BACKEND_ERROR,
+}
 
 
 class _Refused(Exception):
@@ -82,11 +96,13 @@ class SignatureRoute:
             if refused.status != 405:
                 self._service.rejected(self._route, refused.status, refused.message)
             return _error(refused.status, refused.code, refused.message, refused.extra)
+        except asyncio.CancelledError:
+            self._service.abandoned(self._route)
+            raise
         try:
             issued = await self._service.issue(self._route, ask)
         except Unserved as unserved:
-            timeout = unserved.outcome is SignatureOutcome.TIMEOUT
-            return _error(504 if timeout else 502, unserved.outcome, str(unserved))
+            return _error(*_UNSERVED[unserved.outcome])
         return await self._send(request, issued)
 
     async def _ask(self, request: web.Request) -> Ask:
@@ -107,6 +123,8 @@ class SignatureRoute:
         except TimeoutError:
             message = f"the body did not arrive within {self._client_timeout_s:g} s"
             raise _Refused(408, "slow", message) from None
+        except BodyBroken:
+            raise _Refused(400, "broken", "the body broke off, or its framing is wrong") from None
         return Ask(
             method=request.method,
             tail=self._tail(raw_path),
@@ -130,7 +148,7 @@ class SignatureRoute:
 
     async def _send(self, request: web.Request, issued: Issued) -> web.StreamResponse:
         reply = issued.signed.reply
-        reached_client = False
+        cut_short: SignatureOutcome | None = SignatureOutcome.CLIENT_GONE
         try:
             response = await send_verbatim(
                 request,
@@ -140,10 +158,10 @@ class SignatureRoute:
                 body=reply.body,
                 rest=reply.rest,
             )
-            reached_client = response.ending is not Ending.CLIENT_GONE
+            cut_short = _CUT_SHORT[response.ending]
         finally:
             # Also when this handler is cancelled because the client has gone.
-            self._service.left(issued, reached_client=reached_client)
+            self._service.left(issued, cut_short)
         return response
 
     def _onward(self, request: web.Request, headers: Headers) -> Headers:

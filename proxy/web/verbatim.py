@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import struct
 from collections.abc import AsyncGenerator
@@ -14,7 +13,6 @@ from aiohttp.abc import AbstractStreamWriter
 
 from ..domain.ports import BackendError, Headers
 
-_BREAKING = re.compile(r"[\r\n\0]")
 _SPACES = str.maketrans("\r\n\0", "   ")
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -53,10 +51,10 @@ class VerbatimResponse(web.StreamResponse):
         await request._prepare_hook(self)
         major, minor = request.version
         fields = [f"{name}: {value}" for name, value in self.headers.items()]
-        if _BREAKING.search("".join(fields)):
-            fields = [field.translate(_SPACES) for field in fields]
-        lines = [f"HTTP/{major}.{minor} {self.status} {self.reason}", *fields, "", ""]
-        head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+        text = "\r\n".join([f"HTTP/{major}.{minor} {self.status} {self.reason}", *fields])
+        if text.count("\r") != len(fields) or text.count("\n") != len(fields) or "\0" in text:
+            text = "\r\n".join([text.partition("\r\n")[0], *(field.translate(_SPACES) for field in fields)])
+        head = f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")
         held = b"" if self._must_be_empty_body else self._held
         if not self._chunked:
             await writer.write(head + held)

@@ -448,6 +448,8 @@ def test_every_reason_has_a_status() -> None:
         "impossible_age": (400, True),
         "too_many_attempts": (429, False),
         "ledger_unavailable": (503, False),
+        "internal": (503, False),
+        "incomplete": (408, True),
     }
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from ..ports import Offset
 from ..signature import Format, Signature
 
@@ -39,8 +41,7 @@ class Mac(StrEnum):
     """The token names a key that is not among the backend's configured credentials."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What was known when the signature was issued.
 
     `now` is the proxy's wall time when the backend's headers arrived; `clock` this host's offset against its

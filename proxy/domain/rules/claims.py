@@ -12,17 +12,19 @@ RULES = Rules()
 @RULES.add(
     "claims/key_missing",
     Severity.REFUSED,
-    "Neither appKey nor sdkKey is there, or both are empty: the Web SDK refuses to start the join.",
+    "Neither appKey nor sdkKey holds a key: the Web SDK refuses to start the join.",
     source='@zoom/meetingsdk 6.2.0: "appKey can not empty in the signature"',
     cause="app_key_missing",
 )
 def _key_missing(signature: Signature, _at: Circumstances) -> Hit:
-    raw = signature.claims.raw
-    if raw.get("appKey") or raw.get("sdkKey"):
+    keys = [signature.claims.raw[name] for name in ("appKey", "sdkKey") if name in signature.claims.raw]
+    if any(isinstance(key, str) and key for key in keys):
         return None
-    if "appKey" in raw or "sdkKey" in raw:
-        return "The key is empty: the credentials are not loaded on the host that signs."
-    return "Put the Client ID into the claim appKey."
+    if not keys:
+        return "Put the Client ID into the claim appKey."
+    if any(key not in ("", None) for key in keys):
+        return "The key is no string: write the Client ID in quotation marks."
+    return "The key is empty: the credentials are not loaded on the host that signs."
 
 
 @RULES.add(
@@ -132,7 +134,7 @@ def _role_type(signature: Signature, _at: Circumstances) -> Hit:
 @RULES.add(
     "claims/mn_type",
     Severity.WARNING,
-    "The meeting number has characters other than digits; Zoom's rule is digits only.",
+    "The meeting number is not made of digits only, which is Zoom's rule.",
     source="zoom/skills: signature playbook",
     cause="malformed_claims",
     formats=WEB,
@@ -144,9 +146,9 @@ def _mn_type(signature: Signature, _at: Circumstances) -> Hit:
     meeting = signature.claims.meeting
     if meeting is not None and meeting.isascii() and meeting.isdecimal():
         return None
-    return (
-        f"mn is {_json_type(raw['mn'])}." if meeting is None else "Remove spaces, dashes and letters from mn."
-    )
+    if meeting is None:
+        return f"mn is {_json_type(raw['mn'])}."
+    return "Remove spaces, dashes and letters from mn." if meeting else "mn is empty."
 
 
 def _not_an_integer(signature: Signature, name: str) -> Hit:

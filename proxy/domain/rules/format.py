@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..signature import JWT_FORMATS, Format, Signature
+from ..signature import HEXADECIMAL, JWT_FORMATS, Format, Signature
 from .base import Circumstances, Hit, Rules, Severity
 
 RULES = Rules()
@@ -85,15 +85,27 @@ def _algorithm(signature: Signature, _at: Circumstances) -> Hit:
 
 
 @RULES.add(
+    "format/mac_missing",
+    Severity.REFUSED,
+    "The HMAC is missing: the signature ends after its payload.",
+    source="RFC 7515 sections 5.2 and 7.1: a signature without its third part cannot verify",
+    cause="wrong_format",
+    formats=JWT_FORMATS,
+)
+def _mac_missing(signature: Signature, _at: Circumstances) -> Hit:
+    return None if signature.segments > 2 else "Return header.payload.signature, joined by dots."
+
+
+@RULES.add(
     "format/segments",
     Severity.REFUSED,
-    "The signature does not have exactly three parts.",
+    "The signature has more than three parts.",
     source="RFC 7515 section 7.1; seen where requests share fields, as in Zoom devforum 70827",
     cause="shared_state",
     formats=JWT_FORMATS,
 )
 def _segments(signature: Signature, _at: Circumstances) -> Hit:
-    return None if signature.segments == 3 else f"It has {signature.segments} parts."
+    return None if signature.segments <= 3 else f"It has {signature.segments} parts."
 
 
 @RULES.add(
@@ -105,4 +117,9 @@ def _segments(signature: Signature, _at: Circumstances) -> Hit:
     formats=JWT_FORMATS,
 )
 def _encoding(signature: Signature, _at: Circumstances) -> Hit:
-    return f"It has {' and '.join(signature.damage)}." if signature.damage else None
+    if not signature.damage:
+        return None
+    has = f"It has {' and '.join(signature.damage)}."
+    if HEXADECIMAL in signature.damage:
+        return Severity.REFUSED, f"{has} That decodes to 48 bytes, never to the 32 of HMAC-SHA256."
+    return has

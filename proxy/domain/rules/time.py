@@ -30,9 +30,7 @@ def _iat_ahead(signature: Signature, at: Circumstances) -> Hit:
     iat = signature.claims.iat
     if iat is None or iat > MILLISECONDS_FROM:
         return None
-    lead = iat - at.now
-    if at.clock is not None:
-        lead += at.clock.offset_s
+    lead = iat - _reference_now(at)
     if lead <= 0:
         return None
     ahead = f"iat is {lead:.1f} s ahead"
@@ -54,9 +52,15 @@ def _iat_ahead(signature: Signature, at: Circumstances) -> Hit:
 )
 def _expired(signature: Signature, at: Circumstances) -> Hit:
     exp = signature.claims.exp
-    if exp is None or exp > at.now:
+    if exp is None:
         return None
-    return f"exp lies {at.now - exp:.0f} s in the past."
+    late = _reference_now(at) - exp
+    if late < 0:
+        return None
+    past = f"exp lies {late:.0f} s in the past."
+    if at.clock is not None and late < at.clock.bound_s:
+        return Severity.WARNING, f"{past} This host's clock may be off by as much."
+    return past
 
 
 @RULES.add(
@@ -75,7 +79,7 @@ def _milliseconds(signature: Signature, _at: Circumstances) -> Hit:
 @RULES.add(
     "time/lifetime_short",
     Severity.WARNING,
-    "exp is less than 1800 s after iat. Zoom calls that too short; whether the Web SDK enforces it is not known.",
+    "exp is not more than 1800 s after iat, Zoom's least; whether the Web SDK enforces it is not known.",
     source=f"{ARTICLE}; mieszko4/react-native-zoom-us#254: the native SDK refuses exactly 1800",
     cause="lifetime_too_short",
 )
@@ -103,7 +107,7 @@ def _lifetime_long(signature: Signature, _at: Circumstances) -> Hit:
 @RULES.add(
     "time/token_exp_short",
     Severity.WARNING,
-    "tokenExp is less than 1800 s after iat: the native SDKs refuse that; whether the Web SDK minds is not known.",
+    "tokenExp is less than 1800 s after iat, Zoom's least; whether the Web SDK minds is not known.",
     source=ARTICLE,
     cause="lifetime_too_short",
 )
@@ -117,6 +121,11 @@ def _token_exp_short(signature: Signature, _at: Circumstances) -> Hit:
 
 def _lifetime(signature: Signature) -> float | None:
     iat, exp = signature.claims.iat, signature.claims.exp
-    if iat is None or exp is None or iat > MILLISECONDS_FROM or iat <= 0:
+    if iat is None or exp is None or max(iat, exp) > MILLISECONDS_FROM or iat <= 0:
         return None
     return exp - iat
+
+
+def _reference_now(at: Circumstances) -> float:
+    """The time when the signature arrived, by the reference clock where this host is measured against one."""
+    return at.now if at.clock is None else at.now - at.clock.offset_s
