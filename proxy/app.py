@@ -265,10 +265,8 @@ def _public(settings: Settings, parts: _Parts, time: Time) -> web.Application:
     ).add_to(app.router)
     for route in settings.routes:
         forwards = any(not isinstance(settings.backends[name], NativeSettings) for name, _ in route.backends)
-        # What the native issuer was asked for is what it signs: there is nothing to compare.
-        sources = (route.meeting_from, route.role_from) if forwards else (None, None)
         SignatureRoute(
-            Route(route.path, route.backends, *sources),
+            Route(route.path, route.backends, route.meeting_from, route.role_from),
             parts.issuance,
             clients,
             methods=route.methods,

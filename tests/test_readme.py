@@ -17,12 +17,14 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -72,7 +74,7 @@ def blocks(section: str, *marks: str) -> list[Block]:
 def commands(section: str) -> list[tuple[str, str]]:
     """Each `sh` block of a section with the `text` that follows it."""
     shown = blocks(section, "sh", "sh serve", "text")
-    pairs = [(one, after) for one, after in zip(shown, shown[1:], strict=False) if one.mark == "sh"]
+    pairs = [(one, after) for one, after in pairwise(shown) if one.mark == "sh"]
     assert {after.mark for _, after in pairs} == {"text"}, "a command without what it prints"
     return [(one.text, after.text) for one, after in pairs]
 
@@ -147,8 +149,8 @@ async def made(folder: Path) -> AsyncIterator[Clone]:
     make_clone(folder)
     [serve] = blocks("One minute", "sh serve")
     env = {"JOINWATCH_LISTEN__PUBLIC": "127.0.0.1:0", "JOINWATCH_LISTEN__ADMIN": "127.0.0.1:0"}
-    require("make")
-    async with running(require("sh"), "-ec", serve.text, env=env, cwd=folder) as child:
+    program, *arguments = shlex.split(serve.text)  # without a shell, which would end alone at SIGTERM
+    async with running(require(program), *arguments, env=env, cwd=folder) as child:
         public = await child.match(r'"listener":"public","url":"http://([0-9.:]+)"')
         admin = await child.match(r'"listener":"admin","url":"http://([0-9.:]+)"')
         await child.match('"ledger.available"')

@@ -94,7 +94,7 @@ class NativeBackend:
         claims = self._claims(request, now)
         body = _encode({"signature": self._sign(claims), "sdkKey": self._key})
         shape = Format.NATIVE if request.meeting is None else Format.MEETING_SDK
-        return 200, _REPLY_HEADERS, body, Signature(shape, Claims.of(claims), alg="HS256")
+        return 200, _REPLY_HEADERS, body, Signature(shape, Claims.of(claims), "HS256")
 
     def _claims(self, request: SampleRequest, now: float) -> dict[str, JsonValue]:
         iat = int(now) - self._backdate_s

@@ -66,7 +66,7 @@ class SampleRefused(Exception):
 def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> SampleRequest:
     """Read and validate a request. Raises SampleRefused with the status and every problem."""
     if content_type == "application/json":
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             usual = _decode_usual(body)
             return SampleRequest(usual.meetingNumber, _allowed(usual.role, allow_host_role))
     fields = _object(body, content_type)

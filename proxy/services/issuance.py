@@ -191,16 +191,8 @@ class IssuanceService:
             clock = self._host_clock.best()
             backend_clock = self._backend_clocks.observe(signed.signer, reply)
         with self._fail_open[Stage.JUDGE]:
-            found = findings.check(
-                signature,
-                Circumstances(
-                    now=reply.headers_wall,
-                    clock=clock,
-                    mac=self._mac(signed, signature),
-                    meeting=self._asked_for(route.meeting_from, ask),
-                    role=self._asked_for(route.role_from, ask),
-                ),
-            )
+            circumstances = self._circumstances(route, ask, signed, signature, clock)
+            found = findings.check(signature, circumstances, form_known=reply.known is not None)
             claims = signature.claims
             iat = claims.iat
             issuance = Issuance(
@@ -224,10 +216,16 @@ class IssuanceService:
             return Observed(signature, found, issuance)
         return None
 
-    def _mac(self, signed: Signed, signature: Signature) -> Mac:
+    def _circumstances(
+        self, route: Route, ask: Ask, signed: Signed, signature: Signature, clock: Offset | None
+    ) -> Circumstances:
+        now = signed.reply.headers_wall
         if signed.reply.known is not None:
-            return Mac.RIGHT  # Made in this process, with the very secret that it would be checked with.
-        return findings.check_mac(signature, self._credentials.get(signed.signer, ()))
+            # Made in this process, of what was asked, with the very secret that it would be checked with.
+            return Circumstances(now, clock, Mac.RIGHT)
+        mac = findings.check_mac(signature, self._credentials.get(signed.signer, ()))
+        meeting = self._asked_for(route.meeting_from, ask)
+        return Circumstances(now, clock, mac, meeting, self._asked_for(route.role_from, ask))
 
     def _asked_for(self, source: Source | None, ask: Ask) -> str | None:
         if source is None:

@@ -27,7 +27,6 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-_ORDER: Final = {level: number for number, level in enumerate(Level)}
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -36,7 +35,8 @@ class Logs:
 
     def __init__(self, write: Callable[[bytes], None], *, time: Time, level: Level = Level.INFO) -> None:
         self._time = time
-        self._least = _ORDER[level]
+        self._informs = level in (Level.DEBUG, Level.INFO)
+        self._warns = level is not Level.ERROR
         # Bound once, not anew for every line, with the keys that every line starts with, in their order.
         self._log = structlog.wrap_logger(
             _Writer(write), processors=[self._stamp, _render], wrapper_class=structlog.BoundLoggerBase
@@ -54,12 +54,26 @@ class Logs:
         duration_s: float,
     ) -> None:
         """A signature has left. `claims` are redacted already."""
-        fields = _issuance(issuance)
-        fields["claims"] = claims
-        fields["verdict"] = verdict
-        fields["status"] = status
-        fields["duration_s"] = _seconds(duration_s)
-        self._info("signature.issued", **fields)
+        if self._informs:
+            self._log._proxy_to_logger(
+                "info",
+                line=_SignatureIssued(
+                    issuance.receipt_id,
+                    issuance.route,
+                    issuance.signer,
+                    issuance.asked,
+                    issuance.replica,
+                    issuance.format,
+                    issuance.iat,
+                    issuance.exp,
+                    *_offsets(issuance),
+                    issuance.findings,
+                    claims,
+                    verdict,
+                    status,
+                    round(duration_s, 6),
+                ),
+            )
 
     def signature_failed(
         self,
@@ -150,11 +164,11 @@ class Logs:
         )
 
     def _info(self, event: str, **fields: object) -> None:
-        if self._least <= _ORDER[Level.INFO]:
+        if self._informs:
             self._log._proxy_to_logger("info", event, **fields)
 
     def _warning(self, event: str, **fields: object) -> None:
-        if self._least <= _ORDER[Level.WARNING]:
+        if self._warns:
             self._log._proxy_to_logger("warning", event, **fields)
 
     def _stamp(
@@ -182,11 +196,40 @@ class _Writer:
         self.info = self.warning = write
 
 
+class _SignatureIssued(msgspec.Struct, frozen=True, tag_field="event", tag="signature.issued"):
+    """The line that every signature writes, as a record of its own: a third of the cost of a dictionary."""
+
+    receipt: str
+    route: str
+    backend: str
+    asked_backend: str
+    replica: str | None
+    format: str
+    iat: float | None
+    exp: float | None
+    iat_offset_s: float | None
+    iat_offset_bound_s: float | None
+    clock_offset_s: float | None
+    clock_bound_s: float | None
+    backend_clock_offset_s: float | None
+    backend_clock_bound_s: float | None
+    findings: tuple[str, ...]
+    claims: Mapping[str, JsonValue]
+    verdict: str
+    status: int
+    duration_s: float
+
+
 def _render(_logger: object, _level: str, fields: structlog.typing.EventDict) -> bytes:
-    return _encode(fields)
+    line = fields.get("line")
+    if line is None:
+        return _encode(fields)
+    head = f'{{"timestamp":"{fields["timestamp"]}","level":"{fields["level"]}",'
+    return head.encode() + _encode(line)[1:]
 
 
 def _issuance(issuance: Issuance) -> dict[str, object]:
+    iat, iat_bound, clock, clock_bound, backend_clock, backend_clock_bound = _offsets(issuance)
     return {
         "receipt": issuance.receipt_id,
         "route": issuance.route,
@@ -196,14 +239,29 @@ def _issuance(issuance: Issuance) -> dict[str, object]:
         "format": issuance.format,
         "iat": issuance.iat,
         "exp": issuance.exp,
-        "iat_offset_s": _seconds(issuance.iat_offset_s),
-        "iat_offset_bound_s": _seconds(issuance.iat_offset_bound_s),
-        "clock_offset_s": _seconds(issuance.clock_offset_s),
-        "clock_bound_s": _seconds(issuance.clock_bound_s),
-        "backend_clock_offset_s": _seconds(issuance.backend_clock_offset_s),
-        "backend_clock_bound_s": _seconds(issuance.backend_clock_bound_s),
+        "iat_offset_s": iat,
+        "iat_offset_bound_s": iat_bound,
+        "clock_offset_s": clock,
+        "clock_bound_s": clock_bound,
+        "backend_clock_offset_s": backend_clock,
+        "backend_clock_bound_s": backend_clock_bound,
         "findings": issuance.findings,
     }
+
+
+_Opt = float | None
+_Offsets = tuple[_Opt, _Opt, _Opt, _Opt, _Opt, _Opt]
+
+
+def _offsets(issuance: Issuance) -> _Offsets:
+    return (
+        _seconds(issuance.iat_offset_s),
+        _seconds(issuance.iat_offset_bound_s),
+        _seconds(issuance.clock_offset_s),
+        _seconds(issuance.clock_bound_s),
+        _seconds(issuance.backend_clock_offset_s),
+        _seconds(issuance.backend_clock_bound_s),
+    )
 
 
 def _seconds(value: float | None) -> float | None:

@@ -96,6 +96,9 @@ class SignatureRoute:
             if refused.status != 405:
                 self._service.rejected(self._route, refused.status, refused.message)
             return _error(refused.status, refused.code, refused.message, refused.extra)
+        except BodyBroken:
+            self._service.abandoned(self._route)
+            return _error(400, "broken", "the connection ended within the body")
         except asyncio.CancelledError:
             self._service.abandoned(self._route)
             raise
@@ -106,7 +109,7 @@ class SignatureRoute:
         return await self._send(request, issued)
 
     async def _ask(self, request: web.Request) -> Ask:
-        """What to send on. Raises _Refused."""
+        """What to send on. Raises _Refused or BodyBroken."""
         if self._methods and request.method not in self._methods:
             methods = ", ".join(sorted(self._methods))
             raise _Refused(405, "method", f"use {methods}", {"Allow": methods})
@@ -123,8 +126,6 @@ class SignatureRoute:
         except TimeoutError:
             message = f"the body did not arrive within {self._client_timeout_s:g} s"
             raise _Refused(408, "slow", message) from None
-        except BodyBroken:
-            raise _Refused(400, "broken", "the body broke off, or its framing is wrong") from None
         return Ask(
             method=request.method,
             tail=self._tail(raw_path),

@@ -48,7 +48,6 @@ class VerbatimResponse(web.StreamResponse):
         self._req = request
         writer = self._payload_writer = request.writer
         self._frame(request)
-        await request._prepare_hook(self)
         major, minor = request.version
         fields = [f"{name}: {value}" for name, value in self.headers.items()]
         text = "\r\n".join([f"HTTP/{major}.{minor} {self.status} {self.reason}", *fields])

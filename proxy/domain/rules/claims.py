@@ -12,7 +12,7 @@ RULES = Rules()
 @RULES.add(
     "claims/key_missing",
     Severity.REFUSED,
-    "Neither appKey nor sdkKey holds a key: the Web SDK refuses to start the join.",
+    "Neither appKey nor sdkKey holds a key; without one the Web SDK refuses to start the join.",
     source='@zoom/meetingsdk 6.2.0: "appKey can not empty in the signature"',
     cause="app_key_missing",
 )
@@ -23,7 +23,7 @@ def _key_missing(signature: Signature, _at: Circumstances) -> Hit:
     if not keys:
         return "Put the Client ID into the claim appKey."
     if any(key not in ("", None) for key in keys):
-        return "The key is no string: write the Client ID in quotation marks."
+        return Severity.WARNING, "The key is no string; whether Zoom takes it is not known."
     return "The key is empty: the credentials are not loaded on the host that signs."
 
 

@@ -111,8 +111,8 @@ def _segments(signature: Signature, _at: Circumstances) -> Hit:
 @RULES.add(
     "format/encoding",
     Severity.WARNING,
-    "The signature is not plain base64url; whether Zoom decodes it all the same is not known.",
-    source="RFC 7515 section 2; Zoom devforum 81534 (padding), 85908",
+    "The signature is not plain base64url, which RFC 7515 asks for.",
+    source="RFC 7515 section 2; Zoom devforum 81534 (padding), 85908; mieszko4/react-native-zoom-us#340 (hexadecimal)",
     cause="encoding_damage",
     formats=JWT_FORMATS,
 )
@@ -122,4 +122,4 @@ def _encoding(signature: Signature, _at: Circumstances) -> Hit:
     has = f"It has {' and '.join(signature.damage)}."
     if HEXADECIMAL in signature.damage:
         return Severity.REFUSED, f"{has} That decodes to 48 bytes, never to the 32 of HMAC-SHA256."
-    return has
+    return f"{has} Whether Zoom decodes it all the same is not known."

@@ -58,7 +58,7 @@ def _expired(signature: Signature, at: Circumstances) -> Hit:
     if late < 0:
         return None
     past = f"exp lies {late:.0f} s in the past."
-    if at.clock is not None and late < at.clock.bound_s:
+    if at.clock is not None and late <= at.clock.bound_s:
         return Severity.WARNING, f"{past} This host's clock may be off by as much."
     return past
 
