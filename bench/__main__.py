@@ -127,9 +127,12 @@ def _sync_ms(folder: Path) -> float:
 
 
 def _measure(cases: Sequence[Case], count: int, seconds: int) -> dict[str, list[Round]]:
-    """All cases in turn, `count` times over, so that a slow minute of the machine meets all of them."""
+    """All cases in turn, `count` times over, so that a slow minute of the machine meets all of them.
+
+    Round 0 warms up and is not kept; a single round goes without.
+    """
     rounds: dict[str, list[Round]] = {case.key: [] for case in cases}
-    for number in range(count + 1):
+    for number in range(0 if count > 1 else 1, count + 1):
         for case in cases:
             what = f"round {number} of {count}" if number else "warming up"
             _progress(f"{what}: {case.title} …")

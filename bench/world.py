@@ -21,7 +21,8 @@ from .children import BenchError, Child, listening_port, running
 ROOT: Final = Path(__file__).parents[1]
 LEDGER: Final = "ledger.db"
 ASKED: Final = json.dumps({"meetingNumber": "98765432101", "role": 0})
-RECEIPTS: Final = 2000
+RECEIPTS: Final = 500
+"""Fresh ones for each second of load: several joins with one receipt, as in meetings that drop and come back."""
 
 CONFIG: Final = """\
 [listen]
@@ -216,7 +217,7 @@ def _cases(
 
     def results(seconds: int, number: int) -> Round:
         receipts = folder / "receipts"
-        receipts.write_text("".join(f"{receipt}\n" for receipt in watch.receipts(RECEIPTS)))
+        receipts.write_text("".join(f"{receipt}\n" for receipt in watch.receipts(RECEIPTS * seconds)))
         load = ("results", str(receipts), str(number))
         rows = watch.ledger_rows()
         done = _observed(

@@ -6,7 +6,8 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Final
+from functools import lru_cache, partial
+from typing import Final, assert_never
 
 import msgspec
 
@@ -110,11 +111,12 @@ class Redaction:
         keys: Showing = Showing.MASKED,
         secrets: Iterable[str] = (),
     ) -> None:
-        self._meeting_number = meeting_number
-        self._keys = keys
         self._secrets = tuple(filter(None, secrets))
         self._shortest = min(map(len, self._secrets), default=MAX_SAFE)
         self._joined = "\n".join(self._secrets)
+        self._meeting = partial(self._identifier, meeting_number)
+        # A signer's tokens all name the same key.
+        self._key = lru_cache(maxsize=64)(partial(self._identifier, keys))
 
     def claims(self, claims: Claims) -> dict[str, JsonValue]:
         """Known claims by value, redacted; unknown ones by name only, at most ten names of 32 characters."""
@@ -123,26 +125,32 @@ class Redaction:
         for name, value in claims.raw.items():
             if name in NUMBER_CLAIMS:
                 shown[name] = _number(name, value)
-            elif name in KNOWN_CLAIMS:
-                self._identifier(name, value, shown)
-            elif len(unknown) < MAX_UNKNOWN_NAMES:
-                unknown.append(self._free_text(name))
+            elif name not in KNOWN_CLAIMS:
+                if len(unknown) < MAX_UNKNOWN_NAMES:
+                    unknown.append(self._free_text(name))
+            elif isinstance(value, bool) or not isinstance(value, str | int):
+                shown[name] = _kind(value)
+            else:
+                text = self._meeting(str(value)) if name == "mn" else self._key(str(value))
+                if text is not None:
+                    shown[name] = text
         if unknown:
             shown["unknown"] = unknown
         return shown
 
-    def _identifier(self, name: str, value: JsonValue, shown: dict[str, JsonValue]) -> None:
-        showing = self._meeting_number if name == "mn" else self._keys
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            shown[name] = _kind(value)
-            return
-        text = str(value)
+    def _identifier(self, showing: Showing, text: str) -> str | None:
+        """A meeting number or key as it may be shown; None where it is to be left out."""
         if self._tells_a_secret(text):
-            shown[name] = digest(text)
-        elif showing is Showing.MASKED:
-            shown[name] = _encodable(masked(text))
-        elif showing is Showing.CLEAR:
-            shown[name] = value if isinstance(value, int) else _encodable(text)[:MAX_CLEAR_LENGTH]
+            return digest(text)
+        match showing:
+            case Showing.MASKED:
+                return masked(_encodable(text))
+            case Showing.CLEAR:
+                return _encodable(text)[:MAX_CLEAR_LENGTH]
+            case Showing.OMITTED:
+                return None
+            case _:
+                assert_never(showing)
 
     def _free_text(self, name: str) -> str:
         return digest(name) if self._tells_a_secret(name) else _encodable(name)[:MAX_NAME_LENGTH]
@@ -155,7 +163,7 @@ class Redaction:
 
 def masked(text: str) -> str:
     """Enough of an identifier to recognise it beside others, not enough to use it."""
-    return f"{text[:2]}…{text[-2:]}" if len(text) >= 8 else "…" if text else ""
+    return f"{text[:2]}***{text[-2:]}" if len(text) >= 8 else "***" if text else ""
 
 
 def digest(text: str) -> str:

@@ -85,7 +85,13 @@ class IssuanceService:
         self._observe_max_bytes = observe_max_bytes
         self._metrics = metrics
         self._logs = logs
-        self._fail_open = fail_open
+        self._counting = fail_open[Stage.METRIC]
+        self._writing = fail_open[Stage.LOG]
+        self._reading_clocks = fail_open[Stage.CLOCK]
+        self._reading_request = fail_open[Stage.REQUEST]
+        self._decoding = fail_open[Stage.DECODE]
+        self._judging = fail_open[Stage.JUDGE]
+        self._sealing = fail_open[Stage.RECEIPT]
         self._time = time
         self._new_id = new_id
 
@@ -111,7 +117,7 @@ class IssuanceService:
         if signature is not None:
             observed = self._observe(route, ask, signed, signature)
         if observed is not None:
-            with self._fail_open[Stage.RECEIPT]:
+            with self._sealing:
                 receipt = self._receipts.seal(observed.issuance)
         return Issued(route, signed, outcome, observed, receipt, began)
 
@@ -120,10 +126,12 @@ class IssuanceService:
         outcome = issued.outcome
         if outcome is None:
             return
-        signed, reply = issued.signed, issued.signed.reply
-        with self._fail_open[Stage.METRIC]:
-            self._metrics.backend_answered(signed.signer, reply.headers_mono - reply.began_mono)
+        signed, observed = issued.signed, issued.observed
+        reply = signed.reply
+        answered_s = reply.headers_mono - reply.began_mono
         if cut_short is not None or outcome is not SignatureOutcome.ISSUED:
+            with self._counting:
+                self._metrics.backend_answered(signed.signer, answered_s)
             self._failed(
                 issued.route,
                 signed.signer,
@@ -133,15 +141,14 @@ class IssuanceService:
                 began=issued.began,
             )
             return
-        with self._fail_open[Stage.METRIC]:
-            self._metrics.signature(signed.signer, outcome)
-        observed = issued.observed
-        if observed is None:
+        if observed is None:  # Judging it has failed, and was counted.
+            with self._counting:
+                self._metrics.signature(signed.signer, outcome)
             return
         verdict = findings.verdict(observed.findings)
-        with self._fail_open[Stage.METRIC]:
-            self._metrics.signature_judged(observed.issuance, verdict, observed.findings)
-        with self._fail_open[Stage.LOG]:
+        with self._counting:
+            self._metrics.signature_issued(observed.issuance, verdict, observed.findings, answered_s)
+        with self._writing:
             self._logs.signature_issued(
                 observed.issuance,
                 claims=self._redaction.claims(observed.signature.claims),
@@ -171,7 +178,7 @@ class IssuanceService:
             return outcome, None
         if reply.known is not None:
             return SignatureOutcome.ISSUED, reply.known
-        with self._fail_open[Stage.DECODE]:
+        with self._decoding:
             coding = header(reply.headers, "content-encoding")
             try:
                 body = content_coding.decode(reply.body, coding, self._observe_max_bytes)
@@ -187,10 +194,10 @@ class IssuanceService:
         """Judge a signature by everything that is known now. None where judging failed."""
         reply = signed.reply
         clock = backend_clock = None
-        with self._fail_open[Stage.CLOCK]:
+        with self._reading_clocks:
             clock = self._host_clock.best()
             backend_clock = self._backend_clocks.observe(signed.signer, reply)
-        with self._fail_open[Stage.JUDGE]:
+        with self._judging:
             circumstances = self._circumstances(route, ask, signed, signature, clock)
             found = findings.check(signature, circumstances, form_known=reply.known is not None)
             claims = signature.claims
@@ -230,7 +237,7 @@ class IssuanceService:
     def _asked_for(self, source: Source | None, ask: Ask) -> str | None:
         if source is None:
             return None
-        with self._fail_open[Stage.REQUEST]:
+        with self._reading_request:
             value = request_facts.read(
                 source,
                 tail=ask.tail,
@@ -251,9 +258,9 @@ class IssuanceService:
         began: float,
         status: int | None = None,
     ) -> None:
-        with self._fail_open[Stage.METRIC]:
+        with self._counting:
             self._metrics.signature(backend, outcome)
-        with self._fail_open[Stage.LOG]:
+        with self._writing:
             self._logs.signature_failed(
                 route=route.path,
                 backend=backend,

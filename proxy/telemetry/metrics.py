@@ -94,9 +94,13 @@ class Metrics:
         """A request to a signature route has ended; exactly one call for each."""
         self._signatures[backend, outcome].inc()
 
-    def signature_judged(self, issuance: Issuance, verdict: Verdict, findings: Iterable[Finding]) -> None:
-        """A signature has left, and this was found in it."""
+    def signature_issued(
+        self, issuance: Issuance, verdict: Verdict, findings: Iterable[Finding], answered_s: float
+    ) -> None:
+        """A signature has left, after `answered_s` at its backend, and this was found in it."""
         backend = issuance.signer
+        self._answers[backend,].observe(answered_s)
+        self._signatures[backend, SignatureOutcome.ISSUED].inc()
         self._verdicts[backend, verdict].inc()
         for finding in findings:
             self._findings[backend, finding.id].inc()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import select
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -53,19 +54,17 @@ class LineSink:
             return
         self._lines.append(line)
         if self._loop is None:
-            self._flush(0)
+            self._flush()
         elif not self._scheduled:
             self._scheduled = True
             with contextlib.suppress(RuntimeError):  # The loop is closed: close() writes what waits.
                 self._loop.call_soon_threadsafe(self._later, GATHER_S)
 
     def close(self) -> None:
-        """Write what waits, for at most CLOSE_S while the reader takes nothing."""
+        """Write what waits. After CLOSE_S, what the reader does not take at once is lost."""
         self._loop = None
-        self._flush(CLOSE_S)
-        for _ in self._lines:
-            self._on_drop()
-        self._lines.clear()
+        if not self._flush(until=time.monotonic() + CLOSE_S):
+            self._lose()
 
     def _later(self, delay_s: float) -> None:
         if self._loop is not None:
@@ -73,14 +72,15 @@ class LineSink:
 
     def _gathered(self) -> None:
         self._scheduled = False
-        if self._loop is not None and not self._flush(0) and not self._scheduled:
+        if self._loop is not None and not self._flush() and not self._scheduled:
             self._scheduled = True
             self._later(STALLED_S)
 
-    def _flush(self, wait_s: float) -> bool:
-        """Whether everything is written. Waits up to `wait_s` for each chunk."""
+    def _flush(self, *, until: float = 0.0) -> bool:
+        """Whether everything is written. Waits for the reader `until` then, by the monotonic clock."""
         try:
             while self._rest or self._lines:
+                wait_s = max(0.0, until - time.monotonic()) if until else 0.0
                 if not self._poll.poll(wait_s * 1000):
                     return False
                 if not self._rest:
@@ -88,11 +88,15 @@ class LineSink:
                 self._rest = self._rest[os.write(self._fd, self._rest[:CHUNK_BYTES]) :]
         except OSError:
             # Nobody reads any more (EPIPE), or the disk is full: these lines are lost, the service goes on.
-            self._rest = b""
-            for _ in range(len(self._lines)):
-                self._lines.popleft()
-                self._on_drop()
+            self._lose()
         return True
+
+    def _lose(self) -> None:
+        lost = self._rest.count(b"\n") + len(self._lines)
+        self._rest = b""
+        self._lines.clear()
+        for _ in range(lost):
+            self._on_drop()
 
     def _chunk(self) -> bytes:
         """Whole lines of together about CHUNK_BYTES; a longer line goes alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from .fail_open import place
@@ -11,8 +12,8 @@ from .logs import Logs
 class LibraryHandler(logging.Handler):
     """Turns a library's record into one line: who said it, and the exception's type and place.
 
-    Its message is the format string without its arguments, and no exception's text is shown: either may quote a
-    request, and with it a token.
+    Its message is the first line of the format string without its arguments, and no exception's text is shown: either
+    may quote a request, and with it a token.
     """
 
     def __init__(self, logs: Logs) -> None:
@@ -22,10 +23,14 @@ class LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging for every record of WARNING and above."""
         kind, _, trace = record.exc_info or (None, None, None)
-        self._logs.trouble(
-            "library",
-            logger=record.name,
-            message=str(record.msg)[:200],
-            error=kind.__name__ if kind else None,
-            at=place(trace) if trace else None,
-        )
+        # asyncio appends the repr of the task, with its exception, on further lines.
+        message = record.msg.partition("\n")[0] if isinstance(record.msg, str) else type(record.msg).__name__
+        # logging's own way of reporting a failure here would print the arguments.
+        with contextlib.suppress(Exception):
+            self._logs.trouble(
+                "library",
+                logger=record.name,
+                message=message[:200],
+                error=kind.__name__ if kind else None,
+                at=place(trace) if trace else None,
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Final, Protocol
@@ -20,6 +21,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz"})
 """Balancers and orchestrators ask these without a token."""
+
+_HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::[0-9]*)?")
 
 _INDEX: Final = f"""joinwatch {__version__}
 
@@ -90,7 +93,8 @@ def _guard(hosts: frozenset[str], token: Secret | None) -> Callable[..., Awaitab
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_allowed(_host_name(request.host), hosts):
+        # Not request.host: where the header is missing, that is this machine's own name.
+        if not _is_allowed(_host_name(request.headers.get("Host", "")), hosts):
             # DNS rebinding: a page elsewhere could point its own name at this listener.
             message = (
                 "this Host is not served: use the loopback address, or add the name to listen.admin_hosts"
@@ -109,9 +113,9 @@ def _guard(hosts: frozenset[str], token: Secret | None) -> Callable[..., Awaitab
 
 
 def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """Without the port; empty where it is not well-formed, as "[::1].evil.example" is not."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def _is_allowed(name: str, hosts: frozenset[str]) -> bool:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +66,7 @@ class App:
     http: aiohttp.ClientSession
     out: list[str]
     changed: asyncio.Condition
+    admin_headers: Mapping[str, str]
     wrong_allowed: bool = False
     since: Samples = field(default_factory=dict)
 
@@ -110,9 +112,10 @@ class App:
 
     async def metrics(self) -> Samples:
         """Every sample of the metrics page."""
-        page = (await self.ask("GET", f"{self.admin}/metrics")).body.decode()
-        found = [each for family in text_string_to_metric_families(page) for each in family.samples]
-        return {(each.name, frozenset(each.labels.items())): each.value for each in found}
+        answer = await self.ask("GET", f"{self.admin}/metrics", headers=self.admin_headers)
+        assert answer.status == 200, answer
+        lines = [line.rpartition(" ") for line in answer.body.decode().splitlines() if line[0] != "#"]
+        return {_key(series): float(value) for series, _, value in lines}
 
     async def moved(self, since: Samples, *prefixes: str) -> Samples:
         """The samples of these names that have changed since then, and by how much."""
@@ -159,8 +162,9 @@ async def application(
     environ: Mapping[str, str] = ENVIRONMENT,
     time: FakeTime | None = None,
     with_ledger: bool = True,
+    token: str | None = None,
 ) -> AsyncIterator[App]:
-    """`running()` with the given TOML text on free ports, its ledger in `folder`.
+    """`running()` with the given TOML text on free ports, its ledger in `folder`; `token` is its admin token.
 
     Ends with the check that nothing inside joinwatch has failed unseen, and prints the log lines, so that pytest
     shows them with a failure and the suite's check for secrets reads them.
@@ -173,7 +177,8 @@ async def application(
     collector = asyncio.create_task(_collect(reading, out, changed))
     try:
         async with running(settings, time=time, log_fd=writing) as joinwatch, _client() as http:
-            app = App(joinwatch, time, folder, http, out, changed)
+            headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+            app = App(joinwatch, time, folder, http, out, changed, headers)
             if with_ledger:
                 await app.logged("ledger.available")
             app.since = await app.metrics()
@@ -184,6 +189,13 @@ async def application(
         print(*out, sep="\n")  # noqa: T201
     wrong = [line for line in app.logs() if line["event"] in _UNEXPECTED]
     assert app.wrong_allowed or not wrong, wrong
+
+
+@cache
+def _key(series: str) -> Key:
+    """A series as the page names it; the same few hundred come again and again."""
+    ((each,),) = [family.samples for family in text_string_to_metric_families(f"{series} 0\n")]
+    return each.name, frozenset(each.labels.items())
 
 
 def received(result: str, reason: str) -> Key:

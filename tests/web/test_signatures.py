@@ -682,9 +682,9 @@ async def test_a_whole_line_about_a_signature(tmp_path: Path) -> None:
         "backend_clock_bound_s": None,
         "findings": ["request/role_mismatch"],
         "claims": {
-            "appKey": "te…_0",
-            "sdkKey": "te…_0",
-            "mn": "98…01",
+            "appKey": "te***_0",
+            "sdkKey": "te***_0",
+            "mn": "98***01",
             "role": 0,
             "iat": NOW - 60,
             "exp": NOW + 7140,

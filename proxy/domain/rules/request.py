@@ -43,7 +43,8 @@ def _role_mismatch(signature: Signature, at: Circumstances) -> Hit:
     "request/not_parsed",
     Severity.REFUSED,
     "The request named a meeting and the signature has none: the endpoint did not read the request's body.",
-    source="zoom/meetingsdk-auth-endpoint-sample: a body that is not sent as JSON gives a token without mn and role",
+    source="zoom/meetingsdk-auth-endpoint-sample: a body not sent as JSON gets a token without the mn that the Web SDK"
+    " needs",
     cause="request_not_parsed",
     formats=frozenset({Format.NATIVE}),
 )

@@ -67,7 +67,7 @@ def _expired(signature: Signature, at: Circumstances) -> Hit:
     "time/milliseconds",
     Severity.REFUSED,
     "A time claim is in milliseconds or smaller units; Zoom expects seconds.",
-    source="mieszko4/react-native-zoom-us#340; devforum 83251",
+    source="mieszko4/react-native-zoom-us#340; Zoom devforum 83251",
     cause="milliseconds",
 )
 def _milliseconds(signature: Signature, _at: Circumstances) -> Hit:

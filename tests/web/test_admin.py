@@ -1,0 +1,171 @@
+"""The admin listener: who may ask, and what it tells while parts of joinwatch are ill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.app import ENVIRONMENT, NATIVE, application, http_backend
+from tests.support.joinwatch import sample
+from tests.support.secrets import ADMIN_TOKEN
+from tests.support.servers import RawClient
+
+HOSTS = '[listen]\nadmin_hosts = ["metrics.example.com", "10.0.0.7"]\n'
+
+
+async def status_of(port: int, path: str, host: bytes | None, more: bytes = b"") -> int:
+    """The status of a GET with this Host header; None sends none, in HTTP/1.0."""
+    line = b"GET %b HTTP/1.%d\r\n" % (path.encode(), host is not None)
+    field = b"" if host is None else b"Host: %b\r\n" % host
+    async with RawClient(port) as client:
+        await client.send(line + field + more + b"Connection: close\r\n\r\n")
+        got, _ = await client.to_end()
+    return int(got.split(b" ")[1])
+
+
+ALLOWED = (
+    b"127.0.0.1",
+    b"127.0.0.1:4001",
+    b"127.8.9.10",
+    b"localhost",
+    b"LOCALHOST:80",
+    b"[::1]",
+    b"[::1]:4001",
+    b"metrics.example.com",
+    b"Metrics.Example.com:9090",
+    b"10.0.0.7:4001",
+)
+REFUSED = (
+    b"evil.example",
+    b"127.0.0.1.evil.example",
+    b"localhost.evil.example",
+    b"evil.example:4001",
+    b"127.0.0.1@evil.example",
+    b"metrics.example.com.evil.example",
+    b"xmetrics.example.com",
+    b"0.0.0.0",
+    b"10.0.0.8",
+    b"2130706433",
+    b"0x7f.1",
+    b"[::]",
+    b"[::1].evil.example",
+    b"[::1]evil.example",
+    b"127.0.0.1:x",
+    b"127.0.0.1:80:80",
+    b"::1",
+    b"[",
+    b"",
+    None,
+)
+
+
+async def test_only_loopback_and_configured_names_are_served(tmp_path: Path) -> None:
+    async with application(tmp_path, NATIVE + HOSTS) as app:
+        port = app.joinwatch.admin[1]
+        for allowed in ALLOWED:
+            assert await status_of(port, "/metrics", allowed) == 200, allowed
+        for refused in REFUSED:
+            for path in ("/metrics", "/readyz", "/", "/no-such-page"):
+                assert await status_of(port, path, refused) in (400, 403), (refused, path)
+        # Two Host fields are not well-formed (RFC 9112 section 3.2): never the friendlier of the two.
+        twice = await status_of(port, "/metrics", b"evil.example", b"Host: localhost\r\n")
+        assert twice in (400, 403)
+        answer = await app.ask("GET", f"{app.admin}/metrics", headers={"Host": "evil.example"})
+        assert answer.error[0] == "host"
+        assert "evil" not in answer.error[1]
+        app.wrong_allowed = True  # aiohttp logs its own 400s.
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        pytest.param(f"Bearer {ADMIN_TOKEN}", 200, id="right"),
+        pytest.param(None, 401, id="none"),
+        pytest.param("", 401, id="empty"),
+        pytest.param("Bearer", 401, id="the scheme alone"),
+        pytest.param(f"Bearer {ADMIN_TOKEN}x", 401, id="longer"),
+        pytest.param(f"Bearer {ADMIN_TOKEN[:-1]}", 401, id="shorter"),
+        pytest.param(f"bearer {ADMIN_TOKEN.upper()}", 401, id="in capitals"),
+        pytest.param(f"Basic {ADMIN_TOKEN}", 401, id="another scheme"),
+        pytest.param("Bearer tökén", 401, id="not ASCII"),
+    ],
+)
+async def test_with_a_token_everything_but_health_asks_for_it(
+    tmp_path: Path, given: str | None, status: int
+) -> None:
+    (tmp_path / "token").write_text(f"{ADMIN_TOKEN}\n")
+    config = f'{NATIVE}[listen]\nadmin_token_file = "token"\n'
+    async with application(tmp_path, config, token=ADMIN_TOKEN) as app:
+        headers = {} if given is None else {"Authorization": given}
+        for path in ("/metrics", "/", "/no-such-page"):
+            answer = await app.ask("GET", app.admin + path, headers=headers)
+            assert answer.status == (404 if status == 200 and "no-such" in path else status), path
+            if status == 401:
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                assert answer.error[0] == "token"
+        for path in ("/livez", "/readyz"):
+            assert (await app.ask("GET", app.admin + path, headers=headers)).status == 200
+
+
+async def test_the_metrics_page_in_both_formats(tmp_path: Path) -> None:
+    async with application(tmp_path) as app:
+        await app.report(await app.receipt())
+        text = await app.ask("GET", f"{app.admin}/metrics")
+        assert text.headers["Content-Type"].startswith("text/plain; version=")
+        assert b"# {" not in text.body
+        accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        openmetrics = await app.ask("GET", f"{app.admin}/metrics", headers=accept)
+        assert openmetrics.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+        assert openmetrics.body.endswith(b"# EOF\n")
+        (row,) = app.rows()
+        exemplars = [line for line in openmetrics.body.decode().splitlines() if " # {" in line]
+        assert {line.split()[0].partition("{")[0] for line in exemplars} == {
+            "joinwatch_joins_total",
+            "joinwatch_join_failures_total",
+            "joinwatch_join_token_age_seconds_bucket",
+            "joinwatch_join_duration_seconds_bucket",
+        }
+        assert all(f' # {{receipt="{row["receipt_id"]}"}} ' in line for line in exemplars)
+        assert b"_created" not in text.body + openmetrics.body
+
+
+async def test_what_was_not_measured_has_no_gauge(tmp_path: Path) -> None:
+    config = http_backend("java", "http://127.0.0.1:9", "/")
+    async with application(tmp_path, config) as app:
+        names = {key[0] for key in app.since}
+        assert not [name for name in names if name.startswith("joinwatch_backend_clock")]
+        assert sample("joinwatch_clock_steps_total") in app.since
+        assert app.since[sample("joinwatch_ledger_writable")] == 1
+        assert app.since[sample("joinwatch_config_last_reload_successful")] == 1
+        assert app.since[sample("joinwatch_config_last_reload_timestamp_seconds")] == app.time.wall()
+
+
+async def test_health_tells_of_ledger_and_clock_and_only_draining_makes_it_503(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file where the ledger's folder should be")
+    place = {"JOINWATCH_LEDGER__URL": f"sqlite:///{tmp_path}/var/joinwatch.db"}
+    async with application(tmp_path, NATIVE, environ={**ENVIRONMENT, **place}, with_ledger=False) as app:
+        await app.logged("ledger.unavailable")
+        answer = await app.ask("GET", f"{app.admin}/readyz")
+        body = json.loads(answer.body)
+        assert (answer.status, body["status"]) == (200, "ready")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert body["ledger"]["writable"] is False
+        assert body["ledger"]["detail"]
+        assert "offset_s" in body["clock"]
+        app.joinwatch.health.draining = True
+        answer = await app.ask("GET", f"{app.admin}/readyz")
+        assert (answer.status, json.loads(answer.body)["status"]) == (503, "draining")
+        assert (await app.ask("GET", f"{app.admin}/livez")).status == 200
+        # Draining takes what still comes.
+        assert (await app.signature()).status == 200
+
+
+async def test_the_admin_listener_takes_nothing_but_questions(tmp_path: Path) -> None:
+    async with application(tmp_path) as app:
+        for method in ("POST", "PUT", "DELETE"):
+            assert (await app.ask(method, f"{app.admin}/metrics")).status == 405
+        for path in ("/join-results", "/sign", "/var/joinwatch.db", "/..%2f..%2fetc/passwd"):
+            assert (await app.ask("GET", app.admin + path)).status == 404
+        assert b"/metrics" in (await app.ask("GET", f"{app.admin}/")).body
