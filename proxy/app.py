@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,6 +45,7 @@ from .telemetry.sink import LineSink
 from .telemetry.stdlib import LibraryHandler
 from .web.access import AccessLog
 from .web.admin import admin_app
+from .web.bodies import UPLOADS, Uploads
 from .web.clients import Clients
 from .web.join_results import JoinResults
 from .web.signatures import SignatureRoute
@@ -254,6 +256,7 @@ def _credentials(settings: Settings, name: str) -> tuple[Credentials, ...]:
 
 def _public(settings: Settings, parts: _Parts, time: Time) -> web.Application:
     app = web.Application()
+    app[UPLOADS] = Uploads()
     clients = Clients(settings.proxies.trusted)
     limits = settings.limits
     JoinResults(
@@ -310,9 +313,19 @@ async def _listen(
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     host, port = address
-    await web.TCPSite(runner, host, port).start()
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    if UPLOADS in app:
+        stack.push_async_callback(_finish_uploads, site, app[UPLOADS])
     bound = runner.addresses[0]
     return str(bound[0]), int(bound[1])
+
+
+async def _finish_uploads(site: web.TCPSite, uploads: Uploads) -> None:
+    """Take no more connections, and wait for the requests that have not come whole."""
+    await site.stop()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(uploads.finished(), SHUTDOWN_S)
 
 
 def _listen_to_libraries(logs: Logs) -> Callable[[], None]:

@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(encode_key(secrets.token_bytes(32)))
         return OK
     try:
-        settings = load(arguments.config, os.environ, _throwaway_secret)
+        # A check leaves nothing behind.
+        make_secret = new_secret if command == "check-config" else _throwaway_secret
+        settings = load(arguments.config, os.environ, make_secret)
     except SettingsError as error:
         return _explain(error)
     if command == "check-config":

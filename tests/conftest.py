@@ -1,12 +1,35 @@
-"""The check for the whole suite: no test's output shows one of the fake secrets or a whole signature."""
+"""Golden files, and the check for the whole suite: no test's output shows a fake secret or a whole signature."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.support.secrets import found_in
 
 _told: dict[str, list[str]] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--update-goldens: write the golden files anew instead of comparing with them."""
+    parser.addoption("--update-goldens", action="store_true", help="write golden files instead of comparing")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the file of that name in the folder `goldens` beside the test."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(request.path).parent / "goldens" / name
+        if request.config.getoption("--update-goldens"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{path.name} is missing: run pytest --update-goldens and read what it wrote"
+        assert text == path.read_text(encoding="utf-8"), f"{path.name}: pytest --update-goldens takes it over"
+
+    return compare
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

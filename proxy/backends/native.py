@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -92,28 +93,39 @@ class NativeBackend:
             )
             return refused.status, _REPLY_HEADERS, body, None
         claims = self._claims(request, now)
-        body = _encode({"signature": self._sign(claims), "sdkKey": self._key})
-        shape = Format.NATIVE if request.meeting is None else Format.MEETING_SDK
-        return 200, _REPLY_HEADERS, body, Signature(shape, Claims.of(claims), "HS256")
+        body = _encode({"signature": self._sign(claims.raw), "sdkKey": self._key})
+        shape = Format.NATIVE if claims.meeting is None else Format.MEETING_SDK
+        return 200, _REPLY_HEADERS, body, Signature(shape, claims, "HS256")
 
-    def _claims(self, request: SampleRequest, now: float) -> dict[str, JsonValue]:
+    def _claims(self, request: SampleRequest, now: float) -> Claims:
+        """What Claims.of would make of the payload; here it need not be asked what is what."""
         iat = int(now) - self._backdate_s
         asked = self._lifetime_s if request.expiration_s is None else request.expiration_s
         exp = iat + min(max(asked + self._backdate_s, MIN_LIFETIME_S), MAX_LIFETIME_S)
-        claims: dict[str, JsonValue] = {"appKey": self._key, "sdkKey": self._key}
-        if request.meeting is not None and request.role is not None:
-            claims |= {"mn": request.meeting, "role": request.role}
-        claims |= {"iat": iat, "exp": exp, "tokenExp": exp}
+        payload: dict[str, JsonValue] = {"appKey": self._key, "sdkKey": self._key}
+        meeting, role = request.meeting, request.role
+        if meeting is not None and role is not None:
+            payload["mn"] = meeting
+            payload["role"] = role
+        payload["iat"] = iat
+        payload["exp"] = payload["tokenExp"] = exp
         if request.video_webrtc_mode is not None:
-            claims["video_webrtc_mode"] = request.video_webrtc_mode
-        return claims
+            payload["video_webrtc_mode"] = request.video_webrtc_mode
+        return Claims(
+            raw=payload,
+            key=self._key,
+            meeting=None if meeting is None else str(meeting),
+            role=None if role is None else float(role),
+            iat=float(iat),
+            exp=float(exp),
+        )
 
-    def _sign(self, claims: dict[str, JsonValue]) -> str:
-        """What jwt.encode(claims, secret, algorithm="HS256") returns, its constant parts made at start.
+    def _sign(self, payload: Mapping[str, JsonValue]) -> str:
+        """What jwt.encode(payload, secret, algorithm="HS256") returns, its constant parts made at start.
 
         Half of the time of jwt.encode goes into preparing the key and writing the header anew for each token.
         """
-        signed = b".".join((_HEADER, base64url_encode(_encode(claims))))
+        signed = b".".join((_HEADER, base64url_encode(_encode(payload))))
         return b".".join((signed, base64url_encode(_HS256.sign(signed, self._secret)))).decode("ascii")
 
 

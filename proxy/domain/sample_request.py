@@ -8,7 +8,6 @@ refused unless it is allowed.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from dataclasses import dataclass
@@ -66,8 +65,11 @@ class SampleRefused(Exception):
 def parse(body: bytes, content_type: str | None, *, allow_host_role: bool) -> SampleRequest:
     """Read and validate a request. Raises SampleRefused with the status and every problem."""
     if content_type == "application/json":
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        try:
             usual = _decode_usual(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        else:
             return SampleRequest(usual.meetingNumber, _allowed(usual.role, allow_host_role))
     fields = _object(body, content_type)
     for name in ("role", "expirationSeconds", "videoWebRtcMode"):

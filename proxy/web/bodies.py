@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from aiohttp import StreamReader, web
 
@@ -13,6 +14,35 @@ class BodyTooLarge(Exception):
 
 class BodyBroken(Exception):
     """The connection ended, or its framing broke, within the body."""
+
+
+class Uploads:
+    """The bodies that are still on their way.
+
+    Whoever closes a server waits for them first: while aiohttp shuts down, it throws away what still comes.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._none.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def finished(self) -> None:
+        """Wait until none is on its way; each takes no longer than its time limit."""
+        await self._none.wait()
+
+
+UPLOADS: Final = web.AppKey("uploads", Uploads)
+"""Every application that reads bodies has its own."""
 
 
 async def read_body(request: web.Request, *, limit: int, timeout_s: float) -> bytes:
@@ -27,7 +57,8 @@ async def read_body(request: web.Request, *, limit: int, timeout_s: float) -> by
         raise BodyTooLarge
     else:
         try:
-            body = await _rest(content, limit, timeout_s)
+            with request.app[UPLOADS]:
+                body = await _rest(content, limit, timeout_s)
         except (web.RequestPayloadError, ConnectionError):
             raise BodyBroken from None
     if len(body) > limit:

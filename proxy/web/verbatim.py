@@ -38,7 +38,11 @@ class VerbatimResponse(web.StreamResponse):
     def __init__(
         self, status: int, reason: str, headers: Headers, body: bytes = b"", *, streamed: bool = False
     ) -> None:
-        super().__init__(status=status, reason=reason.translate(_SPACES), headers=headers)
+        super().__init__(
+            status=status,
+            reason=reason if reason.isprintable() else reason.translate(_SPACES),
+            headers=headers,
+        )
         self._held = body
         self._streamed = streamed
         self.ending = Ending.COMPLETE

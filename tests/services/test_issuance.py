@@ -25,6 +25,7 @@ from proxy.telemetry.fail_open import FailOpen
 from proxy.telemetry.logs import Logs
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.outcomes import SignatureOutcome, Stage
+from proxy.web.bodies import UPLOADS, Uploads
 from proxy.web.clients import Clients
 from proxy.web.signatures import SignatureRoute
 from tests.support.app import MEETING, token
@@ -174,6 +175,7 @@ class Parts:
 async def serving(parts: Parts) -> AsyncIterator[int]:
     """The service behind a real listener; its port."""
     app = web.Application()
+    app[UPLOADS] = Uploads()
     SignatureRoute(
         ROUTE,
         parts.service(),
@@ -210,7 +212,7 @@ class Illness:
 
     name: str
     parts: Callable[[], Parts]
-    stages: dict[str, int]
+    stages: set[str]
     receipt: bool = True
     functions: tuple[str, ...] = ()
 
@@ -219,21 +221,21 @@ class Illness:
 
 
 ILLNESSES = (
-    Illness("none", Parts, {}),
-    Illness("finding the signature", Parts, {"decode": 1}, receipt=False, functions=("find",)),
-    Illness("inflating", Parts, {"decode": 1}, receipt=False, functions=("content_coding.decode",)),
-    Illness("judging", Parts, {"judge": 1}, receipt=False, functions=("findings.check",)),
-    Illness("verifying", Parts, {"judge": 1}, receipt=False, functions=("findings.check_mac",)),
-    Illness("reading the request", Parts, {"request": 2}, functions=("request_facts.read",)),
-    Illness("this host's clock", lambda: Parts(host_clock=IllHostClock()), {"clock": 1}),
-    Illness("the backend's clock", lambda: Parts(clocks_kind=IllBackendClocks), {"clock": 1}),
-    Illness("making an id", lambda: Parts(new_id=raises), {"judge": 1}, receipt=False),
-    Illness("sealing", lambda: Parts(receipts_kind=IllReceipts), {"receipt": 1}, receipt=False),
-    Illness("redacting", lambda: Parts(redaction=IllRedaction()), {"log": 1}),
-    Illness("the log", lambda: Parts(logs_kind=IllLogs), {"log": 1}),
-    Illness("all of the log", lambda: Parts(logs_kind=DeadLogs), {"log": 1}),
-    Illness("the metrics", lambda: Parts(metrics_kind=IllMetrics), {"metric": 3}),
-    Illness("all of the metrics", lambda: Parts(metrics_kind=DeadMetrics), {}),
+    Illness("none", Parts, set()),
+    Illness("finding the signature", Parts, {"decode"}, receipt=False, functions=("find",)),
+    Illness("inflating", Parts, {"decode"}, receipt=False, functions=("content_coding.decode",)),
+    Illness("judging", Parts, {"judge"}, receipt=False, functions=("findings.check",)),
+    Illness("verifying", Parts, {"judge"}, receipt=False, functions=("findings.check_mac",)),
+    Illness("reading the request", Parts, {"request"}, functions=("request_facts.read",)),
+    Illness("this host's clock", lambda: Parts(host_clock=IllHostClock()), {"clock"}),
+    Illness("the backend's clock", lambda: Parts(clocks_kind=IllBackendClocks), {"clock"}),
+    Illness("making an id", lambda: Parts(new_id=raises), {"judge"}, receipt=False),
+    Illness("sealing", lambda: Parts(receipts_kind=IllReceipts), {"receipt"}, receipt=False),
+    Illness("redacting", lambda: Parts(redaction=IllRedaction()), {"log"}),
+    Illness("the log", lambda: Parts(logs_kind=IllLogs), {"log"}),
+    Illness("all of the log", lambda: Parts(logs_kind=DeadLogs), {"log"}),
+    Illness("the metrics", lambda: Parts(metrics_kind=IllMetrics), {"metric"}),
+    Illness("all of the metrics", lambda: Parts(metrics_kind=DeadMetrics), set()),
     Illness(
         "everything",
         lambda: Parts(
@@ -245,7 +247,7 @@ ILLNESSES = (
             redaction=IllRedaction(),
             new_id=raises,
         ),
-        {},
+        set(),
         receipt=False,
         functions=("find", "content_coding.decode", "findings.check", "request_facts.read"),
     ),
@@ -265,13 +267,13 @@ async def test_the_reply_goes_out_unchanged_whatever_fails(
     assert len(receipts) == illness.receipt
     added = [b"Access-Control-Expose-Headers: Join-Receipt", *receipts] if receipts else []
     assert head == [b"HTTP/1.1 200 Fine", b"Content-Type: application/json", b"X-Own: 1", *added]
-    assert parts.failures() == illness.stages
+    assert parts.failures().keys() == illness.stages
     for line in parts.lines:
         assert found_in(line.decode()) == []
     told = [json.loads(line) for line in parts.lines]
     troubles = [line for line in told if line["event"] == "observation.failed"]
     if illness.stages and parts.logs_kind is not DeadLogs:
-        assert {line["stage"] for line in troubles} == illness.stages.keys()
+        assert {line["stage"] for line in troubles} == illness.stages
         assert all(line["error"] == "Ill" and ":" in line["at"] for line in troubles)
 
 

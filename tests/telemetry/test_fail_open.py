@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy.domain.sample_request import SampleRefused, parse
 from proxy.telemetry.fail_open import LINES_PER_STAGE, FailOpen, place
 from proxy.telemetry.logs import Logs
 from proxy.telemetry.metrics import Metrics
@@ -114,12 +115,7 @@ def test_counting_and_telling_may_fail_too(broken: str) -> None:
 
 
 def test_the_place_is_the_innermost_one_and_relative() -> None:
-    from proxy.domain.receipt import Receipts
-
-    try:
-        Receipts([], max_age_s=1.0)
-    except Exception as error:  # noqa: BLE001  # whatever it is, only its place matters
-        assert place(error.__traceback__).startswith("domain/receipt.py:")
-    else:
-        pytest.fail("no keys were accepted")
+    with pytest.raises(SampleRefused) as refused:
+        parse(b"", None, allow_host_role=False)
+    assert place(refused.value.__traceback__).startswith("domain/sample_request.py:")
     assert place(None) == "unknown"

@@ -90,9 +90,9 @@ def signature_failed(logs: Logs) -> None:
             ISSUED
             | {
                 "claims": {
-                    "appKey": "te…_0",
-                    "sdkKey": "te…_0",
-                    "mn": "98…01",
+                    "appKey": "te***_0",
+                    "sdkKey": "te***_0",
+                    "mn": "98***01",
                     "role": "(text)",
                     "iat": NOW - 60,
                     "exp": NOW + 7140,

@@ -126,7 +126,11 @@ def test_signature(metrics: Metrics, outcome: SignatureOutcome) -> None:
 )
 def test_signature_issued(metrics: Metrics, offset_s: float | None, observed: str | None) -> None:
     found = [Finding(each, Severity.WARNING, None, "", "") for each in ("time/iat_ahead", "claims/role_type")]
+    duration = "backend_request_duration_seconds"
     expected = [
+        ("signatures_total", JAVA | {"outcome": "issued"}, 1.0),
+        (f"{duration}_count", JAVA, 1.0),
+        (f"{duration}_sum", JAVA, 0.1),
         ("signature_verdicts_total", JAVA | {"verdict": "warning"}, 1.0),
         *(("signature_findings_total", JAVA | {"finding": each.id}, 1.0) for each in found),
     ]

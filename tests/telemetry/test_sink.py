@@ -132,8 +132,7 @@ def test_a_reader_that_stops_costs_lines_and_no_time(pipe: Pipe, in_a_loop: bool
 
     async def fill() -> LineSink:
         out = pipe.sink(capacity=1000)
-        await asyncio.to_thread(lambda: [out.write(line) for line in lines])
-        for line in lines:
+        for line in (*lines, *lines):
             out.write(line)
             await asyncio.sleep(0)
         await asyncio.sleep(3 * sink.GATHER_S)

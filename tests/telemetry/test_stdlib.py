@@ -13,11 +13,9 @@ import pytest
 from proxy.telemetry.logs import Logs
 from proxy.telemetry.stdlib import LibraryHandler
 from tests.support.fake_time import FakeTime
-from tests.support.secrets import CLIENT_SECRET
-from tests.support.tokens import signed, web
 
-TOKEN = signed(web())
-QUOTED = (*TOKEN.split("."), CLIENT_SECRET)
+QUOTED = "what-only-a-request-has"
+"""Stands for a token, which pytest's own capture of these records would show."""
 
 
 @pytest.fixture
@@ -39,12 +37,12 @@ def logger(written: list[bytes]) -> Iterator[logging.Logger]:
 
 def the_line(written: list[bytes]) -> dict[str, Any]:
     (line,) = written
-    assert not [part for part in QUOTED if part in line.decode()]
+    assert QUOTED not in line.decode()
     return dict(json.loads(line))
 
 
 def test_a_whole_line(logger: logging.Logger, written: list[bytes]) -> None:
-    logger.warning("no answer from %s in %d s", TOKEN, 3)
+    logger.warning("no answer from %s in %d s", QUOTED, 3)
     assert the_line(written) == {
         "timestamp": "2027-01-15T08:00:00.000Z",
         "level": "warning",
@@ -58,9 +56,9 @@ def test_a_whole_line(logger: logging.Logger, written: list[bytes]) -> None:
 
 def test_arguments_and_exceptions_are_not_shown(logger: logging.Logger, written: list[bytes]) -> None:
     try:
-        json.loads("{" + TOKEN)
+        json.loads("{" + QUOTED)
     except ValueError:
-        logger.exception("cannot read %(body)s", {"body": TOKEN})
+        logger.exception("cannot read %(body)s", {"body": QUOTED})
     line = the_line(written)
     assert (line["message"], line["error"]) == ("cannot read %(body)s", "JSONDecodeError")
     assert line["at"].rpartition(":")[0].endswith("json/decoder.py")
@@ -69,10 +67,13 @@ def test_arguments_and_exceptions_are_not_shown(logger: logging.Logger, written:
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
-        (ValueError(TOKEN), "ValueError"),
-        ({"token": TOKEN}, "dict"),
-        (f"Task exception was never retrieved\nfuture: <Task {TOKEN}>", "Task exception was never retrieved"),
-        ("x" * 300 + TOKEN, "x" * 200),
+        (ValueError(QUOTED), "ValueError"),
+        ({"token": QUOTED}, "dict"),
+        (
+            f"Task exception was never retrieved\nfuture: <Task {QUOTED}>",
+            "Task exception was never retrieved",
+        ),
+        ("x" * 300 + QUOTED, "x" * 200),
         (100, "int"),
     ],
     ids=["exception", "dict", "further lines", "long", "number"],
@@ -94,7 +95,7 @@ def test_nothing_below_warning(logger: logging.Logger, written: list[bytes]) -> 
 def test_a_line_that_cannot_be_written_harms_nobody(
     logger: logging.Logger, written: list[bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logger.warning("half a character: \ud800 %s", TOKEN)
+    logger.warning("half a character: \ud800 %s", QUOTED)
     assert not written
     assert capsys.readouterr() == ("", "")
 
@@ -105,7 +106,7 @@ async def test_what_asyncio_says_of_a_task(written: list[bytes], monkeypatch: py
     monkeypatch.setattr(logger, "propagate", False)
 
     async def fail() -> None:
-        raise ValueError(TOKEN)
+        raise ValueError(QUOTED)
 
     task = asyncio.create_task(fail())
     await asyncio.wait([task])

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from proxy.web.bodies import BodyBroken, BodyTooLarge, read_body
+from proxy.web.bodies import UPLOADS, BodyBroken, BodyTooLarge, Uploads, read_body
 from tests.support.servers import RawClient
 
 LIMIT = 1000
@@ -32,6 +32,7 @@ async def reading(ends: list[str]) -> AsyncIterator[int]:
         return web.Response()
 
     app = web.Application()
+    app[UPLOADS] = Uploads()
     app.router.add_post("/", handle)
     runner = web.AppRunner(app, handler_cancellation=True, auto_decompress=False, access_log=None)
     await runner.setup()

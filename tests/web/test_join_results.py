@@ -21,7 +21,7 @@ import pytest_asyncio
 from proxy.domain.receipt import Issuance, Receipts, decode_key
 from tests.support.app import NATIVE, Answer, App, application, joins, received
 from tests.support.beacons import INVALID_SIGNATURE, beacon, encoded, new_id
-from tests.support.joinwatch import Key, sample
+from tests.support.joinwatch import Key, LogLine, sample
 from tests.support.secrets import CLIENT_SECRET, KEY, OLD_RECEIPT_KEY, PASSCODE, RECEIPT_KEY, ZAK, found_in
 from tests.support.servers import RawClient
 
@@ -582,10 +582,14 @@ async def test_what_a_browser_copies_from_an_error_keeps_no_secret(app: App) -> 
         "message": f"passcode: {PASSCODE}",
         "stack": ZAK,
     }
-    rows, lines = len(app.rows()), len(app.logs("join.reported"))
+    rows = len(app.rows())
     assert (await app.report(await app.receipt(), error=error, sdk_version=f"tk={PASSCODE}")).status == 204
     (row,) = app.rows()[rows:]
-    (line,) = (await app.logged("join.reported", lines + 1))[lines:]
+
+    def look() -> list[LogLine] | None:
+        return [each for each in app.logs("join.reported") if each["receipt"] == row["receipt_id"]] or None
+
+    (line,) = await app.until(look, "line about the join")
     for text in (json.dumps(row), json.dumps(line)):
         assert found_in(text, ("me@example.com", "987 6543 2101", "98765432101")) == []
     assert json.loads(row["error"])["reason"] == "join?[token]"
