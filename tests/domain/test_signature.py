@@ -20,6 +20,8 @@ from tests.support.tokens import MEETING, NOW, native, signed, video, web, witho
 SECRET = CLIENT_SECRET.encode()
 TOKEN = signed(web())
 SYMBOLS = tokens.with_symbols()
+PADDED = signed(web(), encode=tokens.padded)
+RUBY = signed(web(), encode=tokens.ruby)
 LEGACY = tokens.legacy()
 LEGACY_SYMBOLS = tokens.legacy_with_symbols()
 SESSION = signed(tokens.session())
@@ -76,11 +78,14 @@ FOUND: dict[str, tuple[bytes, Format]] = {
     "a byte order mark": (b"\xef\xbb\xbf" + text({"signature": SYMBOLS}).replace(b"/", b"\\/"), WEB),
     "form-encoded": (f"sdkKey={KEY}&signature={TOKEN}&status=1".encode(), WEB),
     "form-encoded symbols": (f"signature={SYMBOLS}".replace("+", "%2B").replace("/", "%2F").encode(), WEB),
+    "a byte order mark and line ends": (b"\xef\xbb\xbf" + text({"signature": RUBY}), WEB),
+    "an HTML page, padded": (f"<script>var signature = '{PADDED}';</script>".encode(), WEB),
+    "form-encoded padding": (f"signature={PADDED}&a=1".replace("=", "%3D").encode(), WEB),
     "XML": (f"<r><signature>{TOKEN}</signature></r>".encode(), WEB),
     "not UTF-8 around it": (b"\xff\xfe\x80 " + TOKEN.encode() + b" \xff", WEB),
-    "line ends in it": (text({"signature": signed(web(), encode=tokens.ruby)}), WEB),
-    "line ends in hand-built JSON": (f'{{"signature":"{signed(web(), encode=tokens.ruby)}"}}'.encode(), WEB),
-    "line ends in bare text": (signed(web(), encode=tokens.ruby).encode(), WEB),
+    "line ends in it": (text({"signature": RUBY}), WEB),
+    "line ends in hand-built JSON": (f'{{"signature":"{RUBY}"}}'.encode(), WEB),
+    "line ends in bare text": (RUBY.encode(), WEB),
     "legacy": (text({"signature": LEGACY}), Format.LEGACY),
     "legacy under any key": (text({"x": LEGACY}), Format.LEGACY),
     "legacy, bare": (LEGACY.encode(), Format.LEGACY),
@@ -311,9 +316,9 @@ def test_legacy_as_it_comes(token: str, claims: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("token", "damage", "segments", "verifies"),
     [
-        pytest.param(signed(web(), encode=tokens.padded), ("padding",), 3, True, id="padding"),
+        pytest.param(PADDED, ("padding",), 3, True, id="padding"),
         pytest.param(SYMBOLS, ("standard base64",), 3, True, id="standard base64"),
-        pytest.param(signed(web(), encode=tokens.ruby), ("white space",), 3, True, id="line ends"),
+        pytest.param(RUBY, ("white space",), 3, True, id="line ends"),
         pytest.param(f" {TOKEN[:200]} {TOKEN[200:]}", ("white space",), 3, True, id="spaces"),
         pytest.param(tokens.hexadecimal(web()), ("a hexadecimal HMAC",), 3, True, id="hexadecimal"),
         pytest.param(

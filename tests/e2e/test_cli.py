@@ -48,18 +48,17 @@ def exit_code(*arguments: str) -> int:
     try:
         return main(arguments)
     except SystemExit as exited:
-        assert isinstance(exited.code, int)
-        return exited.code
+        return int(exited.code or 0)
 
 
-@pytest.mark.parametrize("command", [(), *((each,) for each in COMMANDS)], ids=lambda each: " ".join(each))
+@pytest.mark.parametrize("command", [(), *((each,) for each in COMMANDS)], ids=" ".join)
 def test_every_command_has_help(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(*command, "--help") == 0
     out, err = capsys.readouterr()
     assert out.startswith("usage: joinwatch")
     assert err == ""
     for name in COMMANDS if not command else ():
-        assert re.search(rf"^ +{name} +\S", out, re.MULTILINE), name
+        assert re.search(rf"^ +{name}\s+\S", out, re.MULTILINE), name
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
-import jwt
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.app import Joinwatch, running, url_of
 from proxy.settings import from_mapping
+from tests.support import tokens
 from tests.support.beacons import beacon, encoded
 from tests.support.fake_time import FakeTime
 from tests.support.joinwatch import Key, LogLine, Samples, sample
@@ -217,7 +217,7 @@ def token(now: float, secret: str = CLIENT_SECRET, **claims: Any) -> str:
     """A Meeting SDK JWT issued at `now`, two hours long."""
     usual = {"appKey": KEY, "sdkKey": KEY, "mn": MEETING, "role": 0, "iat": int(now), "exp": int(now) + 7200}
     usual["tokenExp"] = usual["exp"]
-    return jwt.encode(usual | claims, secret, algorithm="HS256")
+    return tokens.signed(usual | claims, secret=secret.encode())
 
 
 def http_backend(name: str, url: str, path: str | None = None, more: str = "", route: str = "") -> str:
