@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
@@ -10,7 +11,6 @@ from typing import Final
 
 import msgspec
 from jwt.algorithms import HMACAlgorithm
-from jwt.utils import base64url_encode
 
 from ..domain.claims import Claims, JsonValue
 from ..domain.credentials import Credentials
@@ -30,7 +30,14 @@ _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 _METHODS: Final = ("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
 _encode: Final = msgspec.json.Encoder().encode
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
-_HEADER: Final = base64url_encode(b'{"alg":"HS256","typ":"JWT"}')
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
+def _base64url(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
+
+
+_HEADER: Final = _base64url(b'{"alg":"HS256","typ":"JWT"}')
 
 
 class NativeBackend:
@@ -118,6 +125,7 @@ class NativeBackend:
             role=None if role is None else float(role),
             iat=float(iat),
             exp=float(exp),
+            token_exp=float(exp),
         )
 
     def _sign(self, payload: Mapping[str, JsonValue]) -> str:
@@ -125,8 +133,8 @@ class NativeBackend:
 
         Half of the time of jwt.encode goes into preparing the key and writing the header anew for each token.
         """
-        signed = b".".join((_HEADER, base64url_encode(_encode(payload))))
-        return b".".join((signed, base64url_encode(_HS256.sign(signed, self._secret)))).decode("ascii")
+        signed = b".".join((_HEADER, _base64url(_encode(payload))))
+        return b".".join((signed, _base64url(_HS256.sign(signed, self._secret)))).decode("ascii")
 
 
 @lru_cache(maxsize=2)

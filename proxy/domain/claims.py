@@ -64,6 +64,7 @@ class Claims(msgspec.Struct, frozen=True):
     """Issued at. A legacy signature's millisecond timestamp counts as one."""
     exp: float | None = None
     """Expires at; for a legacy signature 24 hours after its timestamp."""
+    token_exp: float | None = None
 
     @classmethod
     def of(cls, raw: Mapping[str, JsonValue]) -> Claims:
@@ -83,6 +84,7 @@ class Claims(msgspec.Struct, frozen=True):
             role=number(raw.get("role")),
             iat=iat,
             exp=exp,
+            token_exp=number(raw.get("tokenExp")),
         )
 
     def __repr__(self) -> str:

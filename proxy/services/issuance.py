@@ -204,7 +204,7 @@ class IssuanceService:
             iat = claims.iat
             issuance = Issuance(
                 receipt_id=self._new_id(),
-                sent_at=self._time.wall(),
+                sent_at=round(self._time.wall(), 6),
                 route=route.path,
                 asked=signed.asked,
                 signer=signed.signer,
@@ -212,12 +212,12 @@ class IssuanceService:
                 format=signature.format,
                 iat=iat,
                 exp=claims.exp,
-                iat_offset_s=None if iat is None else iat - reply.headers_wall,
-                iat_offset_bound_s=None if iat is None else reply.headers_mono - reply.began_mono,
-                clock_offset_s=clock.offset_s if clock else None,
-                clock_bound_s=clock.bound_s if clock else None,
-                backend_clock_offset_s=backend_clock.offset_s if backend_clock else None,
-                backend_clock_bound_s=backend_clock.bound_s if backend_clock else None,
+                iat_offset_s=None if iat is None else round(iat - reply.headers_wall, 6),
+                iat_offset_bound_s=None if iat is None else round(reply.headers_mono - reply.began_mono, 6),
+                clock_offset_s=round(clock.offset_s, 6) if clock else None,
+                clock_bound_s=round(clock.bound_s, 6) if clock else None,
+                backend_clock_offset_s=round(backend_clock.offset_s, 6) if backend_clock else None,
+                backend_clock_bound_s=round(backend_clock.bound_s, 6) if backend_clock else None,
                 findings=tuple(finding.id for finding in found),
             )
             return Observed(signature, found, issuance)

@@ -16,13 +16,14 @@ class ReceiptIds:
 
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
         self._random_bytes = random_bytes
-        self._pool = b""
-        self._at = 0
+        self._made: list[str] = []
 
     def next(self) -> str:
         """An id that was never given before."""
-        if self._at == len(self._pool):
-            self._pool = self._random_bytes(ID_BYTES * IDS_AT_ONCE)
-            self._at = 0
-        start, self._at = self._at, self._at + ID_BYTES
-        return base64.urlsafe_b64encode(self._pool[start : self._at])[:22].decode("ascii")
+        if not self._made:
+            pool = self._random_bytes(ID_BYTES * IDS_AT_ONCE)
+            self._made = [
+                base64.urlsafe_b64encode(pool[at : at + ID_BYTES])[:22].decode("ascii")
+                for at in range(0, len(pool), ID_BYTES)
+            ]
+        return self._made.pop()

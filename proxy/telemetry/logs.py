@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 import structlog
+from msgspec.structs import astuple
 
 from ..domain.claims import JsonValue
 from ..domain.join_result import Reject
@@ -55,25 +56,8 @@ class Logs:
     ) -> None:
         """A signature has left. `claims` are redacted already."""
         if self._informs:
-            self._log._proxy_to_logger(
-                "info",
-                line=_SignatureIssued(
-                    issuance.receipt_id,
-                    issuance.route,
-                    issuance.signer,
-                    issuance.asked,
-                    issuance.replica,
-                    issuance.format,
-                    issuance.iat,
-                    issuance.exp,
-                    *_offsets(issuance),
-                    issuance.findings,
-                    claims,
-                    verdict,
-                    status,
-                    round(duration_s, 6),
-                ),
-            )
+            line = _SignatureIssued(*astuple(issuance), claims, verdict, status, round(duration_s, 6))
+            self._log._proxy_to_logger("info", line=line)
 
     def signature_failed(
         self,
@@ -197,12 +181,16 @@ class _Writer:
 
 
 class _SignatureIssued(msgspec.Struct, frozen=True, tag_field="event", tag="signature.issued"):
-    """The line that every signature writes, as a record of its own: a third of the cost of a dictionary."""
+    """The line that every signature writes, as a record of its own: a third of the cost of a dictionary.
+
+    The first fields are those of Issuance in their order, under the names that lines have for them.
+    """
 
     receipt: str
+    sent_at: float
     route: str
-    backend: str
     asked_backend: str
+    backend: str
     replica: str | None
     format: str
     iat: float | None
@@ -220,6 +208,9 @@ class _SignatureIssued(msgspec.Struct, frozen=True, tag_field="event", tag="sign
     duration_s: float
 
 
+_ISSUANCE_NAMES: Final = _SignatureIssued.__struct_fields__[: len(Issuance.__struct_fields__)]
+
+
 def _render(_logger: object, _level: str, fields: structlog.typing.EventDict) -> bytes:
     line = fields.get("line")
     if line is None:
@@ -229,39 +220,7 @@ def _render(_logger: object, _level: str, fields: structlog.typing.EventDict) ->
 
 
 def _issuance(issuance: Issuance) -> dict[str, object]:
-    iat, iat_bound, clock, clock_bound, backend_clock, backend_clock_bound = _offsets(issuance)
-    return {
-        "receipt": issuance.receipt_id,
-        "route": issuance.route,
-        "backend": issuance.signer,
-        "asked_backend": issuance.asked,
-        "replica": issuance.replica,
-        "format": issuance.format,
-        "iat": issuance.iat,
-        "exp": issuance.exp,
-        "iat_offset_s": iat,
-        "iat_offset_bound_s": iat_bound,
-        "clock_offset_s": clock,
-        "clock_bound_s": clock_bound,
-        "backend_clock_offset_s": backend_clock,
-        "backend_clock_bound_s": backend_clock_bound,
-        "findings": issuance.findings,
-    }
-
-
-_Opt = float | None
-_Offsets = tuple[_Opt, _Opt, _Opt, _Opt, _Opt, _Opt]
-
-
-def _offsets(issuance: Issuance) -> _Offsets:
-    return (
-        _seconds(issuance.iat_offset_s),
-        _seconds(issuance.iat_offset_bound_s),
-        _seconds(issuance.clock_offset_s),
-        _seconds(issuance.clock_bound_s),
-        _seconds(issuance.backend_clock_offset_s),
-        _seconds(issuance.backend_clock_bound_s),
-    )
+    return dict(zip(_ISSUANCE_NAMES, astuple(issuance), strict=True))
 
 
 def _seconds(value: float | None) -> float | None:

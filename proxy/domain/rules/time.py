@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..claims import number
 from ..signature import Signature
 from .base import ARTICLE, DATED, Circumstances, Hit, Rules, Severity
 
@@ -71,8 +70,9 @@ def _expired(signature: Signature, at: Circumstances) -> Hit:
     cause="milliseconds",
 )
 def _milliseconds(signature: Signature, _at: Circumstances) -> Hit:
-    raw = signature.claims.raw
-    wrong = [name for name in ("iat", "exp", "tokenExp") if (number(raw.get(name)) or 0) > MILLISECONDS_FROM]
+    claims = signature.claims
+    times = (("iat", claims.iat), ("exp", claims.exp), ("tokenExp", claims.token_exp))
+    wrong = [name for name, value in times if value is not None and value > MILLISECONDS_FROM]
     return f"{' and '.join(wrong)} would lie after the year 5000." if wrong else None
 
 
@@ -112,7 +112,7 @@ def _lifetime_long(signature: Signature, _at: Circumstances) -> Hit:
     cause="lifetime_too_short",
 )
 def _token_exp_short(signature: Signature, _at: Circumstances) -> Hit:
-    iat, token_exp = signature.claims.iat, number(signature.claims.raw.get("tokenExp"))
+    iat, token_exp = signature.claims.iat, signature.claims.token_exp
     if iat is None or token_exp is None or max(iat, token_exp) > MILLISECONDS_FROM:
         return None
     lifetime = token_exp - iat
