@@ -56,7 +56,7 @@ class Logs:
     ) -> None:
         """A signature has left. `claims` are redacted already."""
         if self._informs:
-            line = _SignatureIssued(*astuple(issuance), claims, verdict, status, round(duration_s, 6))
+            line = _issued_line(*astuple(issuance), claims, verdict, status, round(duration_s, 6))
             self._log._proxy_to_logger("info", line=line)
 
     def signature_failed(
@@ -208,6 +208,7 @@ class _SignatureIssued(msgspec.Struct, frozen=True, tag_field="event", tag="sign
     duration_s: float
 
 
+_issued_line: Final[Callable[..., _SignatureIssued]] = _SignatureIssued
 _ISSUANCE_NAMES: Final = _SignatureIssued.__struct_fields__[: len(Issuance.__struct_fields__)]
 
 

@@ -32,17 +32,14 @@ class VerbatimResponse(web.StreamResponse):
     `body` leaves together with the headers. Content-Length is corrected, or added where the whole body is known;
     a body that is `streamed` without one is chunked, or for an HTTP/1.0 client ended by closing. Header text is
     written as UTF-8 with surrogate escapes, the way aiohttp reads it, so any bytes come out as they went in; CR, LF
-    and NUL become spaces (RFC 9110 section 5.5).
+    and NUL become spaces (RFC 9110 section 5.5). on_response_prepare is not sent: there is nothing to add.
     """
 
     def __init__(
         self, status: int, reason: str, headers: Headers, body: bytes = b"", *, streamed: bool = False
     ) -> None:
-        super().__init__(
-            status=status,
-            reason=reason if reason.isprintable() else reason.translate(_SPACES),
-            headers=headers,
-        )
+        super().__init__(status=status, reason=reason if reason.isprintable() else reason.translate(_SPACES))
+        self._fields = headers
         self._held = body
         self._streamed = streamed
         self.ending = Ending.COMPLETE
@@ -51,9 +48,8 @@ class VerbatimResponse(web.StreamResponse):
         """Write the head; in place of aiohttp's, which adds its defaults and leaves out bytes that are not UTF-8."""
         self._req = request
         writer = self._payload_writer = request.writer
-        self._frame(request)
+        fields = self._framed(request)
         major, minor = request.version
-        fields = [f"{name}: {value}" for name, value in self.headers.items()]
         text = "\r\n".join([f"HTTP/{major}.{minor} {self.status} {self.reason}", *fields])
         if text.count("\r") != len(fields) or text.count("\n") != len(fields) or "\0" in text:
             text = "\r\n".join([text.partition("\r\n")[0], *(field.translate(_SPACES) for field in fields)])
@@ -68,28 +64,35 @@ class VerbatimResponse(web.StreamResponse):
             await writer.write(held)
         return writer
 
-    def _frame(self, request: web.BaseRequest) -> None:
-        """How the client finds the end of the body, and whether the connection stays."""
-        if self._keep_alive is None:
-            self._keep_alive = request.keep_alive
-        if self._must_be_empty_body:
-            if self.status == 204 and self.headers.get("Content-Length", "0") != "0":
-                del self.headers[
-                    "Content-Length"
-                ]  # RFC 9110 section 8.6; some clients would wait for that body
-        elif not self._streamed:
-            if self.headers.getall("Content-Length", []) != [str(len(self._held))]:
-                self.headers["Content-Length"] = str(len(self._held))
-        elif "Content-Length" not in self.headers:
+    def _framed(self, request: web.BaseRequest) -> list[str]:
+        """The header lines, with those that tell where the body ends and whether the connection stays."""
+        empty = self._must_be_empty_body
+        known = None if empty or self._streamed else str(len(self._held))
+        has_length = False
+        lines = []
+        for name, value in self._fields:
+            if len(name) == len("Content-Length") and name.lower() == "content-length":
+                if known is not None and (has_length or value != known):
+                    continue
+                if empty and self.status == 204 and value != "0":
+                    continue  # RFC 9110 section 8.6; some clients would wait for that body
+                has_length = True
+            lines.append(f"{name}: {value}")
+        if known is not None and not has_length:
+            lines.append(f"Content-Length: {known}")
+        keep_alive = request.keep_alive if self._keep_alive is None else self._keep_alive
+        if self._streamed and not empty and not has_length:
             if request.version >= HttpVersion11:
-                self.headers["Transfer-Encoding"] = "chunked"
+                lines.append("Transfer-Encoding: chunked")
                 self._chunked = True
             else:
-                self._keep_alive = False
-        if not self._keep_alive and request.version >= HttpVersion11:
-            self.headers["Connection"] = "close"
-        elif self._keep_alive and request.version == HttpVersion10:
-            self.headers["Connection"] = "keep-alive"
+                keep_alive = False
+        if not keep_alive and request.version >= HttpVersion11:
+            lines.append("Connection: close")
+        elif keep_alive and request.version == HttpVersion10:
+            lines.append("Connection: keep-alive")
+        self._keep_alive = keep_alive
+        return lines
 
 
 async def send_verbatim(

@@ -15,8 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.app import ENVIRONMENT, NATIVE, http_backend, joins, received, token
+from tests.support.app import ENVIRONMENT, NATIVE, application, http_backend, joins, received, token
 from tests.support.beacons import beacon, encoded
+from tests.support.fake_time import FakeTime
 from tests.support.joinwatch import Joinwatch, joinwatch, sample
 from tests.support.secrets import OLD_RECEIPT_KEY, RECEIPT_KEY
 from tests.support.servers import Peer, RawClient, raw_server, unused_port
@@ -72,10 +73,10 @@ async def test_a_folder_that_cannot_be_written_costs_the_receipts_at_the_next_st
 ) -> None:
     (tmp_path / "var").write_text("a file where the ledger's folder should be")
     place = {"JOINWATCH_LEDGER__URL": f"sqlite:///{tmp_path}/var/joinwatch.db"}
-    async with joinwatch(tmp_path, NATIVE, {**ENVIRONMENT, **place}, with_ledger=False) as watch:
-        (line,) = await watch.logged("receipts.key_not_kept")
+    async with application(tmp_path, NATIVE, environ={**ENVIRONMENT, **place}, with_ledger=False) as app:
+        (line,) = await app.logged("receipts.key_not_kept")
         assert line["mend"]
-        await receipt(watch)
+        assert (await app.signature()).status == 200
 
 
 async def test_sigterm_finishes_what_is_in_flight(tmp_path: Path) -> None:
@@ -165,19 +166,19 @@ async def test_what_was_acknowledged_outlives_kill_9_and_is_counted_once(tmp_pat
 
 
 async def test_receipt_keys_are_rotated_newest_first(tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
+    keys, time = tmp_path / "keys", FakeTime()
     config = NATIVE + '[receipts]\nkeys_file = "keys"\n'
     keys.write_text(OLD_RECEIPT_KEY + "\n")
-    async with joinwatch(tmp_path, config, ENVIRONMENT) as watch:
-        old = await receipt(watch)
+    async with application(tmp_path, config, time=time) as app:
+        old = await app.receipt()
     keys.write_text(f"{RECEIPT_KEY}\n{OLD_RECEIPT_KEY}\n")
-    async with joinwatch(tmp_path, config, ENVIRONMENT) as watch:
-        new = await receipt(watch)
-        assert [await report(watch, beacon(each)) for each in (old, new)] == [204, 204]
+    async with application(tmp_path, config, time=time) as app:
+        new = await app.receipt()
+        assert [(await app.report(each)).status for each in (old, new)] == [204, 204]
     keys.write_text(RECEIPT_KEY + "\n")
-    async with joinwatch(tmp_path, config, ENVIRONMENT) as watch:
-        assert [await report(watch, beacon(each)) for each in (old, new)] == [403, 204]
-        assert (await watch.metrics())[received("rejected", "bad_receipt")] == 1
+    async with application(tmp_path, config, time=time) as app:
+        assert [(await app.report(each)).status for each in (old, new)] == [403, 204]
+        assert (await app.metrics())[received("rejected", "bad_receipt")] == 1
     assert not (tmp_path / KEY_FILE).exists()
 
 

@@ -145,7 +145,7 @@ def test_a_port_in_use_is_1_and_named(tmp_path: Path, listener: str) -> None:
         port = taken.getsockname()[1]
         other = "admin" if listener == "public" else "public"
         (tmp_path / "joinwatch.toml").write_text(
-            f'{NATIVE}[listen]\n{listener} = "127.0.0.1:{port}"\n{other} = "127.0.0.1:0"\n'
+            f'[listen]\n{listener} = "127.0.0.1:{port}"\n{other} = "127.0.0.1:0"\n'
         )
         ran = run("serve")
     assert ran.returncode == 1
@@ -154,16 +154,7 @@ def test_a_port_in_use_is_1_and_named(tmp_path: Path, listener: str) -> None:
     assert str(port) in line
     assert f"listen.{listener}" in line
     assert '"event":"listening"' not in ran.stdout
-
-
-def test_throwaway_credentials_are_kept_for_the_owner_alone(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        # Ends at once, after the settings are made.
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert (
-            run("serve", JOINWATCH_LISTEN__PUBLIC=address, JOINWATCH_LISTEN__ADMIN="127.0.0.1:0").returncode
-            == 1
-        )
+    # It had got as far as making credentials, which are kept for the owner alone.
     kept = tmp_path / "var" / "throwaway-client-secret"
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert len(kept.read_text().strip()) >= 32
+    assert kept.read_text().strip() not in ran.stdout + ran.stderr

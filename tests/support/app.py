@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.app import Joinwatch, running, url_of
 from proxy.settings import from_mapping
+from proxy.telemetry import sink
 from tests.support import tokens
 from tests.support.beacons import beacon, encoded
 from tests.support.fake_time import FakeTime
@@ -175,6 +177,8 @@ async def application(
     out: list[str] = []
     changed = asyncio.Condition()
     collector = asyncio.create_task(_collect(reading, out, changed))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(sink, "GATHER_S", 0.001)  # Hundreds of tests wait for their lines.
     try:
         async with running(settings, time=time, log_fd=writing) as joinwatch, _client() as http:
             headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -184,6 +188,7 @@ async def application(
             app.since = await app.metrics()
             yield app
     finally:
+        patch.undo()
         os.close(writing)
         await collector
         print(*out, sep="\n")  # noqa: T201

@@ -666,6 +666,7 @@ async def test_a_whole_line_about_a_signature(tmp_path: Path) -> None:
         "timestamp": "2027-01-15T08:00:00.000Z",
         "level": "info",
         "event": "signature.issued",
+        "sent_at": NOW,
         "route": "/sign",
         "backend": "java",
         "asked_backend": "java",
