@@ -133,7 +133,7 @@ async def test_sigterm_finishes_what_is_in_flight(tmp_path: Path) -> None:
 async def test_readyz_says_so_before_the_listener_closes(tmp_path: Path) -> None:
     async with joinwatch(tmp_path, NATIVE + "[listen]\ndrain_delay_s = 30\n", ENVIRONMENT) as watch:
         await receipt(watch)
-        watch.child._process.send_signal(signal.SIGTERM)
+        os.kill(watch.child.pid, signal.SIGTERM)
         await watch.logged("drain.delay")
         async with aiohttp.ClientSession() as http, http.get(f"{watch.admin}/readyz") as ready:
             assert ready.status == 503

@@ -113,7 +113,7 @@ async def test_reply_is_the_endpoints_own(real: World, request_: Request, receip
             pytest.param(
                 backend,
                 "meeting_sdk",
-                {"appKey": "te…_0", "sdkKey": "te…_0", "mn": "98…01", "role": 0}
+                {"appKey": "te***_0", "sdkKey": "te***_0", "mn": "98***01", "role": 0}
                 | {"iat": 1_795_280_256, "exp": 1_795_287_456, "tokenExp": 1_795_287_456},
                 id=backend,
             )
@@ -122,20 +122,20 @@ async def test_reply_is_the_endpoints_own(real: World, request_: Request, receip
         pytest.param(
             "node",
             "meeting_sdk",
-            {"appKey": "te…_0", "sdkKey": "te…_0", "mn": "98…01", "role": 0}
+            {"appKey": "te***_0", "sdkKey": "te***_0", "mn": "98***01", "role": 0}
             | {"iat": NOW_S, "exp": NOW_S + 7200, "tokenExp": NOW_S + 7200},
             id="node",
         ),
         pytest.param(
             "php",
             "legacy",
-            {"apiKey": "te…_0", "mn": "98…01", "ts": (NOW_S - 30) * 1000, "role": 0},
+            {"apiKey": "te***_0", "mn": "98***01", "ts": (NOW_S - 30) * 1000, "role": 0},
             id="php",
         ),
         pytest.param(
             "python",
             "meeting_sdk",
-            {"appKey": "te…_0", "mn": "98…01", "role": 0}
+            {"appKey": "te***_0", "mn": "98***01", "role": 0}
             | {"iat": float(NOW_S), "exp": NOW_S + 172_800.0, "tokenExp": NOW_S + 36_000.0},
             id="python",
         ),

@@ -222,7 +222,7 @@ def test_a_url_that_is_no_ledger(url: str, message: str) -> None:
 
 
 def test_each_fact_has_one_column() -> None:
-    facts = len(FULL.issuance.__slots__) + len(FULL.result.__slots__) + len(FULL.__slots__) - 2
+    facts = len(FULL.issuance.__struct_fields__) + len(FULL.result.__slots__) + len(FULL.__slots__) - 2
     assert len(joins.columns) == facts
 
 

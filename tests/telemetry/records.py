@@ -22,7 +22,7 @@ _ISSUANCE: Final[dict[str, Any]] = {
     "iat": NOW + 12.0,
     "exp": NOW + 7212.0,
     "iat_offset_s": 11.75,
-    "iat_offset_bound_s": 0.0123456789,
+    "iat_offset_bound_s": 0.0123456,
     "clock_offset_s": -0.004,
     "clock_bound_s": 0.021,
     "backend_clock_offset_s": 0.5,

@@ -20,15 +20,16 @@ from tests.telemetry.records import RECEIPT_ID, issuance, join
 AT = "2026-11-21T16:57:21.125Z"
 ISSUED: dict[str, Any] = {
     "receipt": RECEIPT_ID,
+    "sent_at": float(NOW),
     "route": "/zoom",
-    "backend": "java",
     "asked_backend": "java",
+    "backend": "java",
     "replica": "pod-1",
     "format": "meeting_sdk",
     "iat": NOW + 12,
     "exp": NOW + 7212,
     "iat_offset_s": 11.75,
-    "iat_offset_bound_s": 0.012346,
+    "iat_offset_bound_s": 0.0123456,
     "clock_offset_s": -0.004,
     "clock_bound_s": 0.021,
     "backend_clock_offset_s": 0.5,
