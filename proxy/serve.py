@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 
@@ -25,6 +26,10 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(settings, time=SystemTime()) as joinwatch:
+        # What is there now stays for good: the collector need not look at it again, nor look so often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
         _warn_if_slow(joinwatch)
         _greet(settings, joinwatch)
         await stop.wait()

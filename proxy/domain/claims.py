@@ -46,7 +46,7 @@ def number(value: JsonValue) -> float | None:
     return result if math.isfinite(result) else None
 
 
-class Claims(msgspec.Struct, frozen=True):
+class Claims(msgspec.Struct, frozen=True, gc=False):
     """What a signature claims, exactly as it was decoded: nothing is corrected or validated away.
 
     `raw` keeps the names and JSON types of the format at hand; the other fields say the same for every format, each

@@ -22,8 +22,7 @@ _BY_FORMAT: Final[dict[Format, tuple[tuple[Check, Rule], ...]]] = {
     each: tuple((rule.check, rule) for rule in RULES.values() if each in rule.formats) for each in Format
 }
 
-
-_WEB_TIMES: Final = tuple((rule.check, rule) for rule in time.RULES)
+_BY_CLOCK: Final = tuple((RULES[each].check, RULES[each]) for each in ("time/iat_ahead", "time/expired"))
 
 
 def check(
@@ -31,12 +30,12 @@ def check(
 ) -> tuple[Finding, ...]:
     """All findings about one signature.
 
-    `form_known`: it was made in this process, so that of a web signature only the times, which follow this host's
-    clock, can be wrong.
+    `form_known`: it was made in this process, so that of a web signature only what follows this host's clock can be
+    wrong.
     """
     findings = []
-    only_times = form_known and signature.format is Format.MEETING_SDK
-    for check_rule, rule in _WEB_TIMES if only_times else _BY_FORMAT[signature.format]:
+    by_clock = form_known and signature.format is Format.MEETING_SDK
+    for check_rule, rule in _BY_CLOCK if by_clock else _BY_FORMAT[signature.format]:
         hit = check_rule(signature, circumstances)
         if hit is not None:
             severity, detail = hit if isinstance(hit, tuple) else (rule.severity, hit)

@@ -38,7 +38,7 @@ _FORMAT_BYTES: Final = 32
 _MAKE_ONE: Final = "make one with `python -m proxy new-key`"
 
 
-class Issuance(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class Issuance(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     """What joinwatch knew when a signature left: everything that a later join result is judged by.
 
     Never the signature, a secret, a meeting number or a key. Times are epoch seconds of the proxy's clock, offsets

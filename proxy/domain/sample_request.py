@@ -34,7 +34,7 @@ class Problem:
     reason: str
 
 
-class SampleRequest(msgspec.Struct, frozen=True):
+class SampleRequest(msgspec.Struct, frozen=True, gc=False):
     """A valid request. `meeting` and `role` are both None for a token of the native SDKs."""
 
     meeting: str | int | None

@@ -59,7 +59,7 @@ JWT_FORMATS: Final = frozenset(
 )
 
 
-class Signature(msgspec.Struct, frozen=True):
+class Signature(msgspec.Struct, frozen=True, gc=False):
     """A decoded token. The parts that could be replayed never show in a repr.
 
     `segments` counts the dot-separated parts, but no empty last one; `damage` names what its encoding has that

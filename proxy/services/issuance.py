@@ -37,7 +37,7 @@ class HostClock(Protocol):
         """This host's offset against its best reference; None where nothing was measured. Never blocks."""
 
 
-class Observed(msgspec.Struct, frozen=True):
+class Observed(msgspec.Struct, frozen=True, gc=False):
     """What was seen in a signature on its way out."""
 
     signature: Signature
@@ -45,7 +45,7 @@ class Observed(msgspec.Struct, frozen=True):
     issuance: Issuance
 
 
-class Issued(msgspec.Struct, frozen=True):
+class Issued(msgspec.Struct, frozen=True, gc=False):
     """A reply ready to be sent. `receipt` is the value of the Join-Receipt header, None where there is none."""
 
     route: Route
@@ -204,7 +204,7 @@ class IssuanceService:
             iat = claims.iat
             issuance = Issuance(
                 receipt_id=self._new_id(),
-                sent_at=round(self._time.wall(), 6),
+                sent_at=self._time.wall(),
                 route=route.path,
                 asked=signed.asked,
                 signer=signed.signer,

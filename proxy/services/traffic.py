@@ -25,7 +25,7 @@ class Route:
     role_from: Source | None = None
 
 
-class Signed(msgspec.Struct, frozen=True):
+class Signed(msgspec.Struct, frozen=True, gc=False):
     """A backend's reply. `asked` was chosen for the request; `signer` answered: another one after a retry."""
 
     asked: str

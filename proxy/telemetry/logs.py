@@ -180,7 +180,7 @@ class _Writer:
         self.info = self.warning = write
 
 
-class _SignatureIssued(msgspec.Struct, frozen=True, tag_field="event", tag="signature.issued"):
+class _SignatureIssued(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="signature.issued"):
     """The line that every signature writes, as a record of its own: a third of the cost of a dictionary.
 
     The first fields are those of Issuance in their order, under the names that lines have for them.

@@ -17,6 +17,7 @@ from ..domain.rules.base import Finding, Verdict
 from ..domain.zoom_codes import LABELS, code_label
 from .manifest import Collectors
 from .outcomes import Accepted, Received, SignatureOutcome, Stage
+from .tally import CounterTally, HistogramTally
 
 OTHER: Final = "other"
 """A backend that a receipt names and the configuration no longer has; an origin that is not configured."""
@@ -54,12 +55,13 @@ class Metrics:
         self._signers, self._origins = frozenset(signers), frozenset(origins)
         outcomes = tuple(Outcome)
 
-        self._signatures = make.counters("joinwatch_signatures_total", backends, tuple(SignatureOutcome))
-        self._verdicts = make.counters("joinwatch_signature_verdicts_total", backends, tuple(Verdict))
-        self._findings = make.counters("joinwatch_signature_findings_total", backends, tuple(RULES))
-        self._iat_lead = make.histograms("joinwatch_signature_iat_lead_seconds", backends)
-        self._iat_age = make.histograms("joinwatch_signature_iat_age_seconds", backends)
-        self._answers = make.histograms("joinwatch_backend_request_duration_seconds", backends)
+        into = self.registry
+        self._signatures = CounterTally(into, "joinwatch_signatures_total", backends, tuple(SignatureOutcome))
+        self._verdicts = CounterTally(into, "joinwatch_signature_verdicts_total", backends, tuple(Verdict))
+        self._findings = CounterTally(into, "joinwatch_signature_findings_total", backends, tuple(RULES))
+        self._iat_lead = HistogramTally(into, "joinwatch_signature_iat_lead_seconds", backends)
+        self._iat_age = HistogramTally(into, "joinwatch_signature_iat_age_seconds", backends)
+        self._answers = HistogramTally(into, "joinwatch_backend_request_duration_seconds", backends)
         self._retries = make.counters("joinwatch_backend_retries_total", backends)
 
         self._reported = make.counters("joinwatch_signatures_reported_total", signers)
@@ -92,29 +94,29 @@ class Metrics:
 
     def signature(self, backend: str, outcome: SignatureOutcome) -> None:
         """A request to a signature route has ended; exactly one call for each."""
-        self._signatures[backend, outcome].inc()
+        self._signatures.inc(backend, outcome)
 
     def signature_issued(
         self, issuance: Issuance, verdict: Verdict, findings: Iterable[Finding], answered_s: float
     ) -> None:
         """A signature has left, after `answered_s` at its backend, and this was found in it."""
         backend = issuance.signer
-        self._answers[backend,].observe(answered_s)
-        self._signatures[backend, SignatureOutcome.ISSUED].inc()
-        self._verdicts[backend, verdict].inc()
+        self._answers.observe(backend, answered_s)
+        self._signatures.inc(backend, SignatureOutcome.ISSUED)
+        self._verdicts.inc(backend, verdict)
         for finding in findings:
-            self._findings[backend, finding.id].inc()
+            self._findings.inc(backend, finding.id)
         offset = issuance.iat_offset_s
         if offset is None:
             return
         if offset > 0:
-            self._iat_lead[backend,].observe(offset)
+            self._iat_lead.observe(backend, offset)
         else:
-            self._iat_age[backend,].observe(-offset)
+            self._iat_age.observe(backend, -offset)
 
     def backend_answered(self, backend: str, seconds: float) -> None:
         """A backend has answered, whatever the answer."""
-        self._answers[backend,].observe(seconds)
+        self._answers.observe(backend, seconds)
 
     def backend_retried(self, backend: str) -> None:
         """The connection to this backend failed before an answer, and the request was tried again."""

@@ -23,6 +23,7 @@ from .clients import Clients, peer_of
 from .verbatim import Ending, send_verbatim
 
 RECEIPT: Final = "Join-Receipt"
+NATIVE_READS: Final = ("Content-Type", "Access-Control-Request-Headers")
 EXPOSE: Final = "Access-Control-Expose-Headers"
 
 
@@ -113,7 +114,7 @@ class SignatureRoute:
         if self._methods and request.method not in self._methods:
             methods = ", ".join(sorted(self._methods))
             raise _Refused(405, "method", f"use {methods}", {"Allow": methods})
-        headers: Headers = tuple(request.headers.items())
+        headers = self._headers(request)
         self._keep_limit(request, headers)
         raw_path = request.rel_url.raw_path
         if not raw_path.startswith(self._route.path) or not stays_below(raw_path):
@@ -133,6 +134,12 @@ class SignatureRoute:
             headers=self._onward(request, headers),
             body=body,
         )
+
+    def _headers(self, request: web.Request) -> Headers:
+        if self._below or self._buckets is not None:
+            return tuple(request.headers.items())
+        # The native issuer is the end of the way, and reads only these.
+        return tuple((name, request.headers[name]) for name in NATIVE_READS if name in request.headers)
 
     def _keep_limit(self, request: web.Request, headers: Headers) -> None:
         if self._buckets is None or request.method == "OPTIONS":
@@ -179,7 +186,10 @@ def with_receipt(headers: Headers, receipt: str) -> Headers:
     exposed = False
     fields = []
     for name, value in headers:
-        if not exposed and name.lower() == "access-control-expose-headers":
+        lower = name.lower()
+        if lower == "join-receipt":
+            continue  # Another joinwatch behind this one: results come here, so this one's receipt counts.
+        if not exposed and lower == "access-control-expose-headers":
             exposed = True
             fields.append((name, f"{value}, {RECEIPT}" if value.strip() else RECEIPT))
         else:

@@ -41,7 +41,7 @@ class Mac(StrEnum):
     """The token names a key that is not among the backend's configured credentials."""
 
 
-class Circumstances(msgspec.Struct, frozen=True):
+class Circumstances(msgspec.Struct, frozen=True, gc=False):
     """What was known when the signature was issued.
 
     `now` is the proxy's wall time when the backend's headers arrived; `clock` this host's offset against its
