@@ -94,7 +94,10 @@ def _guard(hosts: frozenset[str], token: Secret | None) -> Callable[..., Awaitab
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         # Not request.host: where the header is missing, that is this machine's own name.
-        if not _is_allowed(_host_name(request.headers.get("Host", "")), hosts):
+        name = _host_name(request.headers.get("Host", ""))
+        # Probes come with the address of the pod as their Host; rebinding needs a name.
+        probed = request.path in OPEN_PATHS and _is_address(name)
+        if not probed and not _is_allowed(name, hosts):
             # DNS rebinding: a page elsewhere could point its own name at this listener.
             message = (
                 "this Host is not served: use the loopback address, or add the name to listen.admin_hosts"
@@ -116,6 +119,14 @@ def _host_name(host: str) -> str:
     """Without the port; empty where it is not well-formed, as "[::1].evil.example" is not."""
     found = _HOST.fullmatch(host)
     return (found[1] or found[2]).lower() if found else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_allowed(name: str, hosts: frozenset[str]) -> bool:
