@@ -191,7 +191,7 @@ async def application(
         patch.undo()
         os.close(writing)
         await collector
-        print(*out, sep="\n")  # noqa: T201
+        print(*out, sep="\n")
     wrong = [line for line in app.logs() if line["event"] in _UNEXPECTED]
     assert app.wrong_allowed or not wrong, wrong
 

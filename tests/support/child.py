@@ -110,3 +110,5 @@ async def running(*command: str, env: Mapping[str, str], cwd: Path | None = None
         yield child
     finally:
         await child.stop()
+        # Into the test's own output, which is searched for secrets (tests/conftest.py).
+        print(*child.out, *child.err, sep="\n")

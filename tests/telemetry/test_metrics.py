@@ -74,7 +74,7 @@ def test_samples_of_one_backend() -> None:
         for sample in family.samples
         if sample.labels.get("backend") == "java"
     )
-    print(*sorted(count.items()), sum(count.values()), sep="\n")  # noqa: T201  # pytest -s shows the figures
+    print(*sorted(count.items()), sum(count.values()), sep="\n")  # pytest -s shows the figures
     assert count == {
         "signatures": len(SignatureOutcome),
         "signature_verdicts": 3,
