@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from aiohttp import web
 
@@ -48,15 +46,8 @@ from .web.admin import admin_app
 from .web.bodies import UPLOADS, Uploads
 from .web.clients import Clients
 from .web.join_results import JoinResults
+from .web.listener import listen, url_of
 from .web.signatures import SignatureRoute
-
-KEEPALIVE_S: Final = 75.0
-"""Longer than the idle time of common balancers (60 s), so that they never reuse a connection that we just closed."""
-
-SHUTDOWN_S: Final = 30.0
-"""How long requests in flight may take once the process goes down."""
-
-MAX_HEAD_BYTES: Final = 16384
 
 
 @dataclass(slots=True)
@@ -103,9 +94,9 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
 
         parts = await _start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
-        admin = await _listen(stack, _admin(settings, parts, metrics), settings.listen.admin, None)
+        admin = await listen(stack, _admin(settings, parts, metrics), settings.listen.admin, None)
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
-        public = await _listen(stack, _public(settings, parts, time), settings.listen.public, access_log)
+        public = await listen(stack, _public(settings, parts, time), settings.listen.public, access_log)
         for listener, address in (("public", public), ("admin", admin)):
             logs.notice("listening", listener=listener, url=url_of(address))
         yield Joinwatch(public, admin, parts.health, logs)
@@ -292,50 +283,8 @@ def _admin(settings: Settings, parts: _Parts, metrics: Metrics) -> web.Applicati
     )
 
 
-async def _listen(
-    stack: AsyncExitStack, app: web.Application, address: Address, access_log: type[AccessLog] | None
-) -> Address:
-    """Serve an application; leaving the stack stops accepting, then waits for the requests in flight."""
-    runner = web.AppRunner(
-        app,
-        handle_signals=False,
-        # A stream may be silent for hours: only its cancellation tells that the client has gone.
-        handler_cancellation=True,
-        # Bodies are inflated by us, within bounds, and sent on as they came.
-        auto_decompress=False,
-        keepalive_timeout=KEEPALIVE_S,
-        shutdown_timeout=SHUTDOWN_S,
-        max_line_size=MAX_HEAD_BYTES,
-        max_field_size=MAX_HEAD_BYTES,
-        access_log_class=access_log or AccessLog,
-        access_log=logging.getLogger("joinwatch.access") if access_log else None,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    host, port = address
-    site = web.TCPSite(runner, host, port)
-    await site.start()
-    if UPLOADS in app:
-        stack.push_async_callback(_finish_uploads, site, app[UPLOADS])
-    bound = runner.addresses[0]
-    return str(bound[0]), int(bound[1])
-
-
-async def _finish_uploads(site: web.TCPSite, uploads: Uploads) -> None:
-    """Take no more connections, and wait for the requests that have not come whole."""
-    await site.stop()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(uploads.finished(), SHUTDOWN_S)
-
-
 def _listen_to_libraries(logs: Logs) -> Callable[[], None]:
     handler = LibraryHandler(logs)
     root = logging.getLogger()
     root.addHandler(handler)
     return lambda: root.removeHandler(handler)
-
-
-def url_of(address: Address) -> str:
-    """The address as a browser takes it."""
-    host, port = address
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -10,9 +10,10 @@ import sys
 
 from aiohttp import http_parser
 
-from .app import Joinwatch, running, url_of
+from .app import Joinwatch, running
 from .clocks.system import SystemTime
 from .settings import Settings
+from .web.listener import url_of
 
 
 def serve(settings: Settings) -> None:

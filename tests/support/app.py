@@ -18,9 +18,10 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.app import Joinwatch, running, url_of
+from proxy.app import Joinwatch, running
 from proxy.settings import from_mapping
 from proxy.telemetry import sink
+from proxy.web.listener import url_of
 from tests.support import tokens
 from tests.support.beacons import beacon, encoded
 from tests.support.fake_time import FakeTime
