@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
@@ -214,8 +213,11 @@ def _canonical(token: str) -> bytes | None:
 def _packed(issuance: Issuance) -> bytes:
     """The usual issuance as it is; one with overlong text or strange numbers trimmed."""
     if len(issuance.route) <= _ROUTE_BYTES and _finite(issuance.iat) == issuance.iat:
-        with contextlib.suppress(UnicodeEncodeError, OverflowError):  # stray bytes, 400 digits: trimmed below
+        try:
             payload = _ENCODER.encode(issuance)
+        except (UnicodeEncodeError, OverflowError):
+            pass  # A header's stray bytes, or 400 digits.
+        else:
             if len(payload) <= _MAX_PAYLOAD_BYTES:
                 return payload
     findings = tuple(_cut(finding, _MAX_PAYLOAD_BYTES) for finding in issuance.findings)

@@ -71,7 +71,7 @@ class VerbatimResponse(web.StreamResponse):
         has_length = False
         lines = []
         for name, value in self._fields:
-            if len(name) == len("Content-Length") and name.lower() == "content-length":
+            if name.lower() == "content-length":
                 if known is not None and (has_length or value != known):
                     continue
                 if empty and self.status == 204 and value != "0":
