@@ -116,16 +116,18 @@ class Redaction:
         self._secrets = tuple(filter(None, secrets))
         self._shortest = min(map(len, self._secrets), default=MAX_SAFE)
         self._joined = "\n".join(self._secrets)
-        self._meeting = partial(self._identifier, meeting_number)
-        # A signer's tokens all name the same key.
+        # A signer's tokens all name the same key, and a webinar's the same meeting.
         self._key = lru_cache(maxsize=64)(partial(self._identifier, keys))
+        self._meeting = lru_cache(maxsize=256)(partial(self._identifier, meeting_number))
 
     def claims(self, claims: Claims) -> dict[str, JsonValue]:
         """Known claims by value, redacted; unknown ones by name only, at most ten names of 32 characters."""
         shown: dict[str, JsonValue] = {}
         unknown: list[JsonValue] = []
         for name, value in claims.raw.items():
-            if name in NUMBER_CLAIMS:
+            if type(value) is int and name in TIME_CLAIMS and 0 <= value < MAX_SAFE:
+                shown[name] = value  # The usual case, without the questions below.
+            elif name in NUMBER_CLAIMS:
                 shown[name] = _number(name, value)
             elif name not in KNOWN_CLAIMS:
                 if len(unknown) < MAX_UNKNOWN_NAMES:
@@ -180,8 +182,6 @@ def _encodable(text: str) -> str:
 
 def _number(name: str, value: JsonValue) -> JsonValue:
     """A time, or one digit, as it is; anything else by its kind: it may be a passcode that went astray."""
-    if type(value) is int and (0 <= value < 10 or (name in TIME_CLAIMS and 0 <= value < MAX_SAFE)):
-        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _kind(value)
     if number(value) is None:
