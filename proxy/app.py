@@ -89,6 +89,7 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
         sink = LineSink(log_fd, on_drop=metrics.log_line_dropped)
         stack.callback(sink.close)
         logs = Logs(sink.write, time=time, level=Level(settings.log.level))
+        stack.callback(logs.notice, "stopped")
         stack.callback(_listen_to_libraries(logs))
         logs.notice("starting", configuration=settings.source, throwaway_credentials=settings.throwaway)
 
@@ -154,7 +155,7 @@ async def _start_parts(
             backend_clocks.publish(time.wall())
 
     issuance = IssuanceService(
-        traffic=Traffic(backends, random01=random.random, metrics=metrics, fail_open=fail_open),
+        traffic=Traffic(backends, random01=random.random, metrics=metrics, logs=logs, fail_open=fail_open),
         credentials={name: _credentials(settings, name) for name in backends},
         receipts=receipts,
         host_clock=clocks,

@@ -101,7 +101,8 @@ def _serve(settings: Settings) -> int:
         serve(settings)
     except OSError as error:
         print(
-            f"cannot listen: {error.strerror or error}: change listen.public or listen.admin, or free the port",
+            f"cannot listen: {error.strerror or error}: change listen.public or listen.admin "
+            "(JOINWATCH_LISTEN__PUBLIC, JOINWATCH_LISTEN__ADMIN), or free the port",
             file=sys.stderr,
         )
         return FINDING

@@ -177,7 +177,7 @@ class ClockMonitor:
         """The gauges go at once; the reading itself may be used until it is too old."""
         self._metrics.clock_unmeasured(reference.clock.source)
         if self._is_news(reference, why, changed=not isinstance(reference.said, str)):
-            self._logs.notice("clock.unmeasured", source=reference.clock.source, reason=why)
+            self._logs.trouble("clock.unmeasured", source=reference.clock.source, reason=why)
 
     def _is_news(self, reference: _Reference, said: Offset | str, changed: bool) -> bool:
         """Whether to write a line: something has changed, or an hour has gone by since the last."""

@@ -77,7 +77,7 @@ _STATUS: Final = {
     Reject.BAD_RECEIPT: 403,
     Reject.EXPIRED_RECEIPT: 403,
     Reject.TOO_LARGE: 413,
-    Reject.INCOMPLETE: 408,
+    Reject.INCOMPLETE: 503,
     Reject.TOO_MANY_ATTEMPTS: 429,
     Reject.RATE_LIMITED: 429,
     Reject.LEDGER_UNAVAILABLE: 503,

@@ -7,8 +7,9 @@ from collections.abc import Coroutine
 from typing import Final, TypeVar
 
 from ..domain.attribution import attribute
-from ..domain.join_result import Reject, Rejected, parse, read_envelope
+from ..domain.join_result import JoinResult, Reject, Rejected, parse, read_envelope
 from ..domain.ports import Appended, AppendedResult, JoinRecord, Ledger, LedgerUnavailable, Time
+from ..domain.rate_limit import Buckets, RateLimit
 from ..domain.receipt import Issuance, ReceiptRefused, Receipts, Refusal
 from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import Logs
@@ -20,6 +21,12 @@ COMMIT_S: Final = 8.0
 """A browser waits this long for its 204; what takes longer is still stored, and known when it comes again."""
 
 RETRY_AFTER_S: Final = 10
+
+USED_UP_S: Final = 3600
+"""A receipt that has as many results as it may have will not take more: there is no use in asking soon."""
+
+LINES: Final = RateLimit(60, 60)
+""""join.rejected" lines for each reason: enough to see what is going on."""
 
 
 _T = TypeVar("_T")
@@ -54,6 +61,7 @@ class IntakeService:
         self._logs = logs
         self._fail_open = fail_open
         self._time = time
+        self._lines = Buckets(LINES, capacity=len(Reject))
         self._running: set[asyncio.Task[object]] = set()
 
     async def take(self, body: bytes, *, origin: str | None, client: str) -> None:
@@ -64,25 +72,28 @@ class IntakeService:
         await asyncio.shield(self._kept(self._take(body, origin=origin, client=client)))
 
     async def _take(self, body: bytes, *, origin: str | None, client: str) -> None:
+        known: Issuance | None = None
         try:
-            record = self._record(body, origin=origin, client=client)
+            now = self._time.wall()
+            envelope = read_envelope(body)
+            known = self._open(envelope.receipt, now)
+            record = self._record(known, parse(envelope), now, origin=origin, client=client)
             status = await self._stored(record)
         except Rejected as rejected:
-            self.refused(rejected)
+            self.refused(rejected, origin, known)
             raise
         except Exception as error:
             internal = Deferred(Reject.INTERNAL, f"joinwatch failed ({type(error).__name__})", RETRY_AFTER_S)
-            self.refused(internal)
+            self.refused(internal, origin, known)
             raise internal from error
         with self._fail_open[Stage.METRIC]:
             self._count_received(record, status)
 
-    def _record(self, body: bytes, *, origin: str | None, client: str) -> JoinRecord:
-        now = self._time.wall()
-        envelope = read_envelope(body)
-        issuance = self._open(envelope.receipt, now)
-        result = parse(envelope)
+    def _record(
+        self, issuance: Issuance, result: JoinResult, now: float, *, origin: str | None, client: str
+    ) -> JoinRecord:
         where = attribute(issuance, result, now)
+        join = f"{issuance.receipt_id} {result.result_id}"
         return JoinRecord(
             issuance=issuance,
             result=result,
@@ -91,18 +102,21 @@ class IntakeService:
             token_age_s=where.token_age_s,
             origin=origin,
             late=where.late,
-            evidence=self._evidence.take(
-                client, f"{issuance.receipt_id} {result.result_id}", self._time.mono()
-            ),
+            evidence=self._evidence.take(client, join, self._time.mono()),
         )
 
-    def refused(self, rejected: Rejected) -> None:
-        """A delivery was refused or deferred, here or by the web layer: count it and write its line."""
+    def refused(self, rejected: Rejected, origin: str | None, known: Issuance | None = None) -> None:
+        """A delivery was refused or deferred, here or by the web layer: count it and write its line.
+
+        Anybody can send what is refused, so the lines of each reason are limited; the count is not.
+        """
         reason = rejected.reason
         with self._fail_open[Stage.METRIC]:
             self._metrics.received(Received.REJECTED if reason.final else Received.DEFERRED, reason)
         with self._fail_open[Stage.LOG]:
-            self._logs.join_rejected(reason, str(rejected))
+            if self._lines.allow(reason, self._time.mono()) == 0:
+                receipt_id = known.receipt_id if known else None
+                self._logs.join_rejected(reason, str(rejected), origin=origin, receipt_id=receipt_id)
 
     async def drain(self) -> None:
         """Wait for the deliveries that are still being taken."""

@@ -11,6 +11,7 @@ from ..domain import routing
 from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Reply
 from ..domain.request_facts import Source
 from ..telemetry.fail_open import FailOpen, place
+from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import SignatureOutcome, Stage
 
@@ -51,11 +52,13 @@ class Traffic:
         *,
         random01: Callable[[], float],
         metrics: Metrics,
+        logs: Logs,
         fail_open: FailOpen,
     ) -> None:
         self._backends = backends
         self._random01 = random01
         self._metrics = metrics
+        self._logs = logs
         self._fail_open = fail_open
 
     def choose(self, route: Route) -> str:
@@ -74,11 +77,14 @@ class Traffic:
         except BackendError as error:
             if not error.retryable:
                 raise _unserved(asked, error) from error
+            detail = str(error)
         except Exception as fault:
             raise _unserved(asked, _explained(asked, fault)) from fault
+        second = routing.choose_other(route.backends, asked, self._random01()) or asked
         with self._fail_open[Stage.METRIC]:
             self._metrics.backend_retried(asked)
-        second = routing.choose_other(route.backends, asked, self._random01()) or asked
+        with self._fail_open[Stage.LOG]:
+            self._logs.backend_retried(route=route.path, backend=asked, second=second, detail=detail)
         try:
             return Signed(asked, second, await self._backends[second].sign(ask))
         except BackendError as error:

@@ -65,7 +65,9 @@ class RouteBuilder:
             self.problems.add(join(place, "path"), "is missing", 'write path = "/…"')
         backends = self._backends(join(place, "backends"), shape.backends, "backends" in found.bad)
         native_only = bool(backends) and all(self.kinds[name] == "native" for name, _ in backends)
-        methods = self._methods(join(place, "methods"), shape.methods, native_only=native_only)
+        native = any(self.kinds[name] == "native" for name, _ in backends)
+        all_known = len(backends) == len(shape.backends or ())
+        methods = self._methods(join(place, "methods"), shape.methods, native=native and all_known)
         limit = None
         if shape.rate_limit is not None:
             limit = self.problems.attempt(join(place, "rate_limit"), rate_limit, shape.rate_limit)
@@ -92,16 +94,17 @@ class RouteBuilder:
                 self.problems.add(join(place, name), "is no configured backend", mend)
         return tuple((name, float(weight)) for name, weight in weights.items() if name in self.kinds)
 
-    def _methods(self, place: str, wanted: list[str] | None, *, native_only: bool) -> tuple[str, ...]:
+    def _methods(self, place: str, wanted: list[str] | None, *, native: bool) -> tuple[str, ...]:
+        """`native`: the native issuer is one of the backends, and serves POST only."""
         if wanted is None:
-            return ("POST",) if native_only else ()
+            return ("POST",) if native else ()
         if not wanted:
             self.problems.add(
                 place, "lets no method through", "leave it out for the default, or name methods"
             )
         methods = self.problems.attempt_each(place, method, wanted)
         foreign = sorted(set(methods) - {"POST", "OPTIONS"})
-        if native_only and foreign:
+        if native and foreign:
             self.problems.add(
                 place, f"has {', '.join(foreign)}, which the native issuer refuses", 'write ["POST"]'
             )

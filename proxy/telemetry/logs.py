@@ -80,6 +80,10 @@ class Logs:
             duration_s=_seconds(duration_s),
         )
 
+    def backend_retried(self, *, route: str, backend: str, second: str, detail: str) -> None:
+        """The connection to a backend failed before an answer, and the request goes to `second`."""
+        self._warning("backend.retried", route=route, backend=backend, second=second, detail=detail)
+
     # Join results
 
     def join_reported(self, record: JoinRecord) -> None:
@@ -107,9 +111,11 @@ class Logs:
             evidence=record.evidence,
         )
 
-    def join_rejected(self, reason: Reject, message: str) -> None:
-        """A delivery to /join-results was refused or deferred."""
-        self._warning("join.rejected", reason=reason, message=message)
+    def join_rejected(
+        self, reason: Reject, message: str, *, origin: str | None, receipt_id: str | None
+    ) -> None:
+        """A delivery to /join-results was refused or deferred; `receipt_id` where its receipt opened."""
+        self._warning("join.rejected", reason=reason, message=message, origin=origin, receipt=receipt_id)
 
     # Clocks
 

@@ -14,7 +14,7 @@ from ..domain import content_coding
 from ..domain.join_result import Reject, Rejected
 from ..domain.ports import Headers, Time
 from ..domain.rate_limit import Buckets
-from ..services.intake import Deferred, IntakeService
+from ..services.intake import RETRY_AFTER_S, Deferred, IntakeService
 from .bodies import BodyBroken, BodyTooLarge, read_body
 from .clients import Clients
 
@@ -71,16 +71,17 @@ class JoinResults:
             return _reply(405, "method", "use POST", {"Allow": "POST, OPTIONS"})
         headers: Headers = tuple(request.headers.items())
         client = self._clients.limit_key(request, headers)
+        origin = _origin(request)
         try:
             body = await self._body(request, client)
         except Rejected as rejected:
-            self._intake.refused(rejected)
+            self._intake.refused(rejected, origin)
             return _refusal(rejected)
         except asyncio.CancelledError:
-            self._intake.refused(Rejected(Reject.INCOMPLETE, _BROKEN))
+            self._intake.refused(_incomplete(_BROKEN), origin)
             raise
         try:
-            await self._intake.take(body, origin=_origin(request), client=client)
+            await self._intake.take(body, origin=origin, client=client)
         except Rejected as rejected:
             return _refusal(rejected)
         return web.Response(status=204, headers=_HEADERS)
@@ -102,10 +103,13 @@ class JoinResults:
         except content_coding.NotDecodable as error:
             raise Rejected(Reject.CONTENT_ENCODING, str(error)) from None
         except TimeoutError:
-            message = f"the body did not arrive within {self._client_timeout_s:g} s"
-            raise Rejected(Reject.INCOMPLETE, message) from None
+            raise _incomplete(f"the body did not arrive within {self._client_timeout_s:g} s") from None
         except BodyBroken:
-            raise Rejected(Reject.INCOMPLETE, _BROKEN) from None
+            raise _incomplete(_BROKEN) from None
+
+
+def _incomplete(message: str) -> Deferred:
+    return Deferred(Reject.INCOMPLETE, message, RETRY_AFTER_S)
 
 
 def _origin(request: web.Request) -> str | None:

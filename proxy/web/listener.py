@@ -28,6 +28,7 @@ async def listen(
     stack: AsyncExitStack, app: web.Application, address: Address, access_log: type[AccessLog] | None
 ) -> Address:
     """Serve an application; leaving the stack stops accepting, then waits for the requests in flight."""
+    app.on_response_prepare.append(_without_versions)
     runner = web.AppRunner(
         app,
         handle_signals=False,
@@ -51,6 +52,11 @@ async def listen(
         stack.push_async_callback(_finish_uploads, site, app[UPLOADS])
     bound = runner.addresses[0]
     return str(bound[0]), int(bound[1])
+
+
+async def _without_versions(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which versions answer is nobody's business."""
+    response.headers.pop("Server", None)
 
 
 async def _finish_uploads(site: web.TCPSite, uploads: Uploads) -> None:

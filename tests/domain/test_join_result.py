@@ -449,7 +449,7 @@ def test_every_reason_has_a_status() -> None:
         "too_many_attempts": (429, False),
         "ledger_unavailable": (503, False),
         "internal": (503, False),
-        "incomplete": (408, True),
+        "incomplete": (503, False),
     }
 
 

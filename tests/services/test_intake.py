@@ -212,7 +212,7 @@ class IllLogs(Logs):
     def join_reported(self, *_: Any) -> None:
         raise RuntimeError
 
-    def join_rejected(self, *_: Any) -> None:
+    def join_rejected(self, *_: Any, **__: Any) -> None:
         raise RuntimeError
 
 

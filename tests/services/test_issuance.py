@@ -149,6 +149,7 @@ class Parts:
                 {"java": Java(self.body, self.status)},
                 random01=lambda: 0.5,
                 metrics=self.metrics,
+                logs=logs,
                 fail_open=fail_open,
             ),
             credentials={"java": (Credentials("app", KEY, Secret(CLIENT_SECRET)),)},

@@ -60,14 +60,17 @@ class Made:
     kind: type[Metrics] = Metrics
     metrics: Metrics = field(init=False)
     traffic: Traffic = field(init=False)
+    lines: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.metrics = self.kind(backends=tuple(self.backends))
+        logs = Logs(self.lines.append, time=FakeTime())
         self.traffic = Traffic(
             self.backends,
             random01=random.Random(20).random,
             metrics=self.metrics,
-            fail_open=FailOpen(self.metrics, Logs(lambda _: None, time=FakeTime())),
+            logs=logs,
+            fail_open=FailOpen(self.metrics, logs),
         )
 
     def counted(self, name: str, **labels: str) -> float | None:

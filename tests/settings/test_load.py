@@ -142,7 +142,7 @@ def test_full_file(tmp_path: Path) -> None:
     assert settings.routes == (
         Route(
             path="/sign",
-            methods=("GET", "POST"),
+            methods=("POST", "OPTIONS"),
             backends=(("native", 1.0), ("java", 2.5)),
             meeting_from=Source(SourceKind.QUERY, ("mn",)),
             role_from=Source(SourceKind.PATH, ("0",)),
@@ -189,7 +189,7 @@ headers = {{ X-Caller = "joinwatch", Authorization = "env:UPSTREAM_AUTH" }}
 credentials = "app"
 [[routes]]
 path = "/sign"
-methods = ["get", "POST"]
+methods = ["post", "OPTIONS"]
 backends = {{ native = 1, java = 2.5 }}
 meeting_from = "query:mn"
 role_from = "path:0"

@@ -161,10 +161,17 @@ def signature_failed(logs: Logs) -> None:
             id="join.reported, unknown things",
         ),
         pytest.param(
-            lambda logs: logs.join_rejected(Reject.BAD_RECEIPT, "the receipt was altered"),
+            lambda logs: logs.join_rejected(
+                Reject.IMPOSSIBLE_AGE, "too old", origin="https://a.example", receipt_id=RECEIPT_ID
+            ),
             "warning",
             "join.rejected",
-            {"reason": "bad_receipt", "message": "the receipt was altered"},
+            {
+                "reason": "impossible_age",
+                "message": "too old",
+                "origin": "https://a.example",
+                "receipt": RECEIPT_ID,
+            },
             id="join.rejected",
         ),
         pytest.param(
