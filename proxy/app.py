@@ -20,7 +20,7 @@ from .clocks.monitor import ClockMonitor
 from .clocks.ntp import NtpClock
 from .domain.claims import Redaction, Showing
 from .domain.credentials import Credentials
-from .domain.ports import Backend, LedgerState, Offset, ReferenceClock, Time
+from .domain.ports import Backend, BackendState, LedgerState, Offset, ReferenceClock, Time
 from .domain.rate_limit import Buckets
 from .domain.receipt import Receipts, decode_key, encode_key
 from .domain.secret import Secret
@@ -56,6 +56,8 @@ class Health:
 
     ledger_writer: LedgerWriter
     clocks: ClockMonitor
+    traffic: Traffic
+    time: Time
     draining: bool = False
 
     def ledger(self) -> LedgerState:
@@ -65,6 +67,16 @@ class Health:
     def clock(self) -> Offset | None:
         """This host's clock against its best reference."""
         return self.clocks.best()
+
+    def backends(self) -> dict[str, BackendState]:
+        """How each backend was last seen."""
+        now = self.time.mono()
+        return {
+            name: BackendState(None, None)
+            if seen is None
+            else BackendState(seen.reachable, now - seen.at_mono)
+            for name, seen in self.traffic.seen().items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +107,22 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
 
         parts = await _start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
-        admin = await listen(stack, _admin(settings, parts, metrics), settings.listen.admin, None)
+        head_timeout_s = settings.limits.client_timeout_s
+        admin = await listen(
+            stack,
+            _admin(settings, parts, metrics),
+            settings.listen.admin,
+            None,
+            head_timeout_s=head_timeout_s,
+        )
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
-        public = await listen(stack, _public(settings, parts, time), settings.listen.public, access_log)
+        public = await listen(
+            stack,
+            _public(settings, parts, time),
+            settings.listen.public,
+            access_log,
+            head_timeout_s=head_timeout_s,
+        )
         for listener, address in (("public", public), ("admin", admin)):
             logs.notice("listening", listener=listener, url=url_of(address))
         yield Joinwatch(public, admin, parts.health, logs)
@@ -123,6 +148,7 @@ async def _start_parts(
         lambda: Store(f"sqlite:///{settings.ledger.path}"),
         metrics=metrics,
         logs=logs,
+        fail_open=fail_open,
         time=time,
         max_per_receipt=settings.results.max_attempts,
         retention_s=settings.ledger.retention_days * 86400,
@@ -154,8 +180,11 @@ async def _start_parts(
         with fail_open[Stage.CLOCK]:
             backend_clocks.publish(time.wall())
 
+    traffic = Traffic(
+        backends, random01=random.random, metrics=metrics, logs=logs, fail_open=fail_open, time=time
+    )
     issuance = IssuanceService(
-        traffic=Traffic(backends, random01=random.random, metrics=metrics, logs=logs, fail_open=fail_open),
+        traffic=traffic,
         credentials={name: _credentials(settings, name) for name in backends},
         receipts=receipts,
         host_clock=clocks,
@@ -181,7 +210,7 @@ async def _start_parts(
         fail_open=fail_open,
         time=time,
     )
-    return _Parts(issuance, intake, Health(ledger, clocks), before_scrape)
+    return _Parts(issuance, intake, Health(ledger, clocks, traffic, time), before_scrape)
 
 
 def _receipt_keys(settings: Settings, logs: Logs) -> list[bytes]:
@@ -191,13 +220,15 @@ def _receipt_keys(settings: Settings, logs: Logs) -> list[bytes]:
     try:
         return [decode_key(kept_secret(path, lambda: encode_key(secrets.token_bytes(32))))]
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError):
+            mend = "make the ledger's folder writable or configure receipts.keys_file"
+        else:
+            mend = (
+                "the file does not hold a receipt key: restore it, or remove it "
+                "(receipts that are out will be refused)"
+            )
         # Signatures must go out all the same; their receipts end with this process.
-        logs.trouble(
-            "receipts.key_not_kept",
-            path=str(path),
-            error=type(error).__name__,
-            mend="make the ledger's folder writable or configure receipts.keys_file",
-        )
+        logs.trouble("receipts.key_not_kept", path=str(path), error=type(error).__name__, mend=mend)
         return [secrets.token_bytes(32)]
 
 

@@ -13,7 +13,6 @@ from ..domain.ports import BackendError, Time
 
 _MAX_HEADER = 65536
 _MAX_HEADERS = 512
-_MAX_CONNECTIONS = 256
 # What aiohttp would add where the client sent none.
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -21,7 +20,9 @@ _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 def open_session() -> aiohttp.ClientSession:
     """A pool of connections that adds nothing to requests and takes nothing from replies. Needs a running loop."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS),
+        # No limit: an event stream keeps its connection for as long as the client listens, and under a limit the
+        # signatures would wait for the listeners to leave. There are never more than requests under way.
+        connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         # The time limits are the caller's: they differ for the headers, a held body and a stream.
         timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),

@@ -14,7 +14,7 @@ SLACK_S: Final = 2.0
 
 LATE_S: Final = 300.0
 
-_ABSURD_S: Final = 10 * 365.25 * 86400
+ABSURD_S: Final = 10 * 365.25 * 86400
 """An iat this far from the time it was sent is not in seconds (milliseconds lie 50 000 years ahead)."""
 
 
@@ -70,6 +70,6 @@ def _measured_age_s(result: JoinResult, elapsed_s: float) -> float | None:
 
 def _token_age_s(issuance: Issuance, joined_at: float) -> float | None:
     iat = issuance.iat
-    if iat is None or not math.isfinite(iat) or abs(iat - issuance.sent_at) > _ABSURD_S:
+    if iat is None or not math.isfinite(iat) or abs(iat - issuance.sent_at) > ABSURD_S:
         return None
     return joined_at - iat

@@ -13,7 +13,7 @@ from typing import Final, NoReturn, TypeGuard
 from .sdk_error import Failure, clean, code_of, failure_of, scrub
 
 MAX_AGE_MS: Final = 16 * 86_400_000.0
-"""Longer than any receipt lives: a duration beyond it is a broken clock or a unit mistaken."""
+"""Longer than a receipt lives by default: a duration beyond it is a broken clock or a mistaken unit."""
 
 MAX_ATTEMPT: Final = 1000
 MAX_STEP: Final = 64
@@ -103,7 +103,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class JoinResult:
-    """One join result as the browser reported it, checked and scrubbed. Field meanings: CONTRACT, Join results."""
+    """One join result as the browser reported it, checked and scrubbed. The README says what each field means."""
 
     result_id: str
     """32 lower-case hexadecimal digits, however the sender spelled its 128 bits."""

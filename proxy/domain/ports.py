@@ -187,6 +187,14 @@ class LedgerState:
     waiting: int = field(default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """What /readyz tells of a backend: whether it answered when last asked, and how long ago; None: never asked."""
+
+    reachable: bool | None
+    seconds_ago: float | None
+
+
 def header(headers: Sequence[tuple[str, str]], name: str) -> str | None:
     """The first value of a header field, its name in any case."""
     wanted = name.lower()

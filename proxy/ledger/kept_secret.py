@@ -21,7 +21,9 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
 
 def _make(path: Path, make: Callable[[], str]) -> None:
     """Written under another name and linked into place, so that no reader ever sees half a secret."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    from .sqlite import make_folder  # noqa: PLC0415  # SQLAlchemy would slow every command down
+
+    make_folder(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mode 0600, no one else's
     draft = Path(name)
     try:
@@ -33,3 +35,13 @@ def _make(path: Path, make: Callable[[], str]) -> None:
             path.hardlink_to(draft)
     finally:
         draft.unlink()
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A secret is in use from now on; a lost folder entry would have the next start make another."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

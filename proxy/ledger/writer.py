@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import TypeVar
 
 from ..domain.ports import AppendedResult, JoinRecord, LedgerState, LedgerUnavailable, Time
+from ..telemetry.fail_open import FailOpen, place
 from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
+from ..telemetry.outcomes import Stage
 from .errors import RecordError
 from .store import Store
 
@@ -43,6 +45,7 @@ class LedgerWriter:
         *,
         metrics: Metrics,
         logs: Logs,
+        fail_open: FailOpen,
         time: Time,
         max_per_receipt: int,
         retention_s: float,
@@ -50,7 +53,8 @@ class LedgerWriter:
         max_batch: int = 512,
         backoff_s: tuple[float, float] = (0.5, 15.0),
     ) -> None:
-        self._factory, self._metrics, self._logs, self._time = store_factory, metrics, logs, time
+        self._factory, self._time = store_factory, time
+        self._metrics, self._logs, self._fail_open = metrics, logs, fail_open
         self._max_per_receipt, self._retention_s = max_per_receipt, retention_s
         self._max_waiting, self._max_batch = max_waiting, max_batch
         self._first_delay, self._longest_delay = backoff_s
@@ -66,7 +70,7 @@ class LedgerWriter:
 
     async def start(self) -> None:
         """Begin to open the store; never fails because of it."""
-        self._metrics.ledger_writable(False)
+        self._show_writable(False)
         self._task = asyncio.create_task(self._run(), name="ledger")
 
     async def append(self, record: JoinRecord) -> AppendedResult:
@@ -91,11 +95,13 @@ class LedgerWriter:
         return LedgerState(writable=True, waiting=waiting)
 
     async def aclose(self) -> None:
-        """Take no more, commit what was accepted, close the store."""
+        """Take no more, commit what was accepted, close the store. Raises nothing, however the writer ended."""
         self._closing.set()
         self._wake.set()
         if self._task is not None:
-            await asyncio.shield(self._task)
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.exception()  # Retrieved, or asyncio would complain; the shutdown must go on.
         self._worker.shutdown()
 
     async def _run(self) -> None:
@@ -105,6 +111,9 @@ class LedgerWriter:
                     await self._open()
                 else:
                     await self._serve(self._store)
+        except Exception as error:  # noqa: BLE001 - a fault of the writer itself; signatures are served
+            at = place(error.__traceback__)
+            self._lost(f"its writer failed ({type(error).__name__} at {at}): restart joinwatch")
         finally:
             self._refuse_all()
             if self._store is not None:
@@ -118,14 +127,16 @@ class LedgerWriter:
         try:
             store = await self._in_worker(self._opened)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again, and signatures are served
-            self._lost(error)
+            self._lost(_told(error))
             return
         self._store, self._reason = store, ""
-        self._metrics.ledger_writable(True)
-        done = store.migration
-        if done.before != done.after:
-            self._logs.notice("ledger.migrated", before=done.before, after=done.after)
-        self._logs.notice("ledger.available")
+        self._show_writable(True)
+        with self._fail_open[Stage.LOG]:
+            done = store.migration
+            if done.before != done.after:
+                self._logs.notice("ledger.migrated", before=done.before, after=done.after)
+        with self._fail_open[Stage.LOG]:
+            self._logs.notice("ledger.available")
 
     def _opened(self) -> Store:
         store = self._factory()
@@ -147,7 +158,7 @@ class LedgerWriter:
             if self._time.mono() >= self._forget_at and not self._closing.is_set():
                 await self._forget(store)
         except Exception as error:  # noqa: BLE001 - every sender gets an answer, and the store is opened anew
-            self._lost(error)
+            self._lost(_told(error))
             self._refuse_all()
             await self._close(store)
 
@@ -161,7 +172,8 @@ class LedgerWriter:
             await self._in_worker(lambda: self._append(store, records, answers))
         finally:
             self._hand_out(list(answers))
-        self._metrics.ledger_committed(self._time.mono() - began)
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.ledger_committed(self._time.mono() - began)
         self._delay = self._first_delay
 
     def _append(self, store: Store, records: Sequence[JoinRecord], answers: list[_Answer]) -> None:
@@ -186,7 +198,10 @@ class LedgerWriter:
                 continue
             if not future.done():
                 future.set_exception(LedgerUnavailable(str(answer), RETRY_REFUSED_S))
-            self._logs.trouble("ledger.refused", reason=str(answer), receipt_id=record.issuance.receipt_id)
+            with self._fail_open[Stage.LOG]:
+                self._logs.trouble(
+                    "ledger.refused", reason=str(answer), receipt_id=record.issuance.receipt_id
+                )
 
     async def _forget(self, store: Store) -> None:
         cutoff = self._time.wall() - self._retention_s
@@ -201,14 +216,19 @@ class LedgerWriter:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    def _lost(self, error: Exception) -> None:
+    def _lost(self, reason: str) -> None:
         """The store failed: nothing is taken until it has been opened again."""
-        before, self._reason = self._reason, str(error) or type(error).__name__
+        before, self._reason = self._reason, reason
         wait_s, self._delay = self._delay, min(2 * self._delay, self._longest_delay)
         self._retry_at = self._time.mono() + wait_s
-        self._metrics.ledger_writable(False)
-        if before != self._reason:  # the same again, after each attempt, is not news
-            self._logs.trouble("ledger.unavailable", reason=self._reason)
+        self._show_writable(False)
+        if before != reason:  # the same again, after each attempt, is not news
+            with self._fail_open[Stage.LOG]:
+                self._logs.trouble("ledger.unavailable", reason=reason)
+
+    def _show_writable(self, ok: bool) -> None:
+        with self._fail_open[Stage.METRIC]:
+            self._metrics.ledger_writable(ok)
 
     def _refuse_all(self) -> None:
         failed = [*self._committing, *self._waiting]
@@ -232,3 +252,7 @@ class LedgerWriter:
 
     async def _in_worker(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call)
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__

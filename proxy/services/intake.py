@@ -9,10 +9,10 @@ from typing import Final, TypeVar
 from ..domain.attribution import attribute
 from ..domain.join_result import JoinResult, Reject, Rejected, parse, read_envelope
 from ..domain.ports import Appended, AppendedResult, JoinRecord, Ledger, LedgerUnavailable, Time
-from ..domain.rate_limit import Buckets, RateLimit
+from ..domain.rate_limit import Buckets
 from ..domain.receipt import Issuance, ReceiptRefused, Receipts, Refusal
 from ..telemetry.fail_open import FailOpen
-from ..telemetry.logs import Logs
+from ..telemetry.logs import FAILURE_LINES, Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import Accepted, Received, Stage
 from .evidence import EvidenceQuota
@@ -24,9 +24,6 @@ RETRY_AFTER_S: Final = 10
 
 USED_UP_S: Final = 3600
 """A receipt that has as many results as it may have will not take more: there is no use in asking soon."""
-
-LINES: Final = RateLimit(60, 60)
-""""join.rejected" lines for each reason: enough to see what is going on."""
 
 
 _T = TypeVar("_T")
@@ -61,7 +58,7 @@ class IntakeService:
         self._logs = logs
         self._fail_open = fail_open
         self._time = time
-        self._lines = Buckets(LINES, capacity=len(Reject))
+        self._lines = Buckets(FAILURE_LINES, capacity=len(Reject))
         self._running: set[asyncio.Task[object]] = set()
 
     async def take(self, body: bytes, *, origin: str | None, client: str) -> None:
@@ -139,12 +136,14 @@ class IntakeService:
             message = f"the ledger did not commit within {COMMIT_S:g} s: send the same result again"
             raise Deferred(Reject.LEDGER_UNAVAILABLE, message, RETRY_AFTER_S) from None
         except LedgerUnavailable as unavailable:
-            raise Deferred(Reject.LEDGER_UNAVAILABLE, str(unavailable), unavailable.retry_after_s) from None
+            # Why is for the log and /readyz: it may name files.
+            message = "the ledger takes no results now: send the same result again"
+            raise Deferred(Reject.LEDGER_UNAVAILABLE, message, unavailable.retry_after_s) from None
         if status is Appended.TOO_MANY:
             message = (
                 "this receipt has as many results as it may have (results.max_attempts): get a new signature"
             )
-            raise Deferred(Reject.TOO_MANY_ATTEMPTS, message, RETRY_AFTER_S)
+            raise Deferred(Reject.TOO_MANY_ATTEMPTS, message, USED_UP_S)
         return status
 
     async def _store(self, record: JoinRecord) -> Appended:

@@ -15,12 +15,13 @@ from ..domain import content_coding, findings, request_facts
 from ..domain.claims import Redaction
 from ..domain.credentials import Credentials
 from ..domain.ports import Ask, Offset, Reply, Time, header
+from ..domain.rate_limit import Buckets
 from ..domain.receipt import Issuance, Receipts
 from ..domain.request_facts import Source
 from ..domain.rules.base import Circumstances, Finding, Mac
 from ..domain.signature import Signature, find
 from ..telemetry.fail_open import FailOpen
-from ..telemetry.logs import Logs
+from ..telemetry.logs import FAILURE_LINES, Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import SignatureOutcome, Stage
 from .backend_clocks import BackendClocks
@@ -55,6 +56,7 @@ class Issued(msgspec.Struct, frozen=True, gc=False):
     observed: Observed | None
     receipt: str | None
     began: float
+    answered_s: float = 0.0
 
 
 class IssuanceService:
@@ -92,6 +94,7 @@ class IssuanceService:
         self._decoding = fail_open[Stage.DECODE]
         self._judging = fail_open[Stage.JUDGE]
         self._sealing = fail_open[Stage.RECEIPT]
+        self._failures = Buckets(FAILURE_LINES)
         self._time = time
         self._new_id = new_id
 
@@ -112,6 +115,7 @@ class IssuanceService:
                 route, asked, gone, detail="the client left before the backend answered", began=began
             )
             raise
+        answered_s = self._time.mono() - signed.reply.began_mono
         outcome, signature = self._read(signed.reply)
         observed, receipt = None, None
         if signature is not None:
@@ -119,7 +123,7 @@ class IssuanceService:
         if observed is not None:
             with self._sealing:
                 receipt = self._receipts.seal(observed.issuance)
-        return Issued(route, signed, outcome, observed, receipt, began)
+        return Issued(route, signed, outcome, observed, receipt, began, answered_s)
 
     def left(self, issued: Issued, cut_short: SignatureOutcome | None) -> None:
         """The reply has been written: count it and write its line. `cut_short`: why it was not written whole."""
@@ -127,8 +131,7 @@ class IssuanceService:
         if outcome is None:
             return
         signed, observed = issued.signed, issued.observed
-        reply = signed.reply
-        answered_s = reply.headers_mono - reply.began_mono
+        reply, answered_s = signed.reply, issued.answered_s
         if cut_short is not None or outcome is not SignatureOutcome.ISSUED:
             with self._counting:
                 self._metrics.backend_answered(signed.signer, answered_s)
@@ -260,14 +263,17 @@ class IssuanceService:
     ) -> None:
         with self._counting:
             self._metrics.signature(backend, outcome)
+        now = self._time.mono()
         with self._writing:
+            if self._failures.allow(f"{backend} {outcome}", now) > 0:
+                return
             self._logs.signature_failed(
                 route=route.path,
                 backend=backend,
                 outcome=outcome,
                 status=status,
                 detail=detail,
-                duration_s=self._time.mono() - began,
+                duration_s=now - began,
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ..domain import routing
-from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Reply
+from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Reply, Time
 from ..domain.request_facts import Source
 from ..telemetry.fail_open import FailOpen, place
 from ..telemetry.logs import Logs
@@ -34,6 +34,13 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     reply: Reply
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """How a backend was last seen: whether it answered, and when (mono)."""
+
+    reachable: bool
+    at_mono: float
+
+
 class Unserved(Exception):
     """No backend gave an answer. `backend` is the last one that was tried."""
 
@@ -54,12 +61,15 @@ class Traffic:
         metrics: Metrics,
         logs: Logs,
         fail_open: FailOpen,
+        time: Time,
     ) -> None:
         self._backends = backends
         self._random01 = random01
         self._metrics = metrics
         self._logs = logs
         self._fail_open = fail_open
+        self._time = time
+        self._seen: dict[str, Seen] = {}
 
     def choose(self, route: Route) -> str:
         """The name of a backend of the route."""
@@ -73,7 +83,7 @@ class Traffic:
         of the route where there is one.
         """
         try:
-            return Signed(asked, asked, await self._backends[asked].sign(ask))
+            return Signed(asked, asked, await self._sign(asked, ask))
         except BackendError as error:
             if not error.retryable:
                 raise _unserved(asked, error) from error
@@ -86,11 +96,24 @@ class Traffic:
         with self._fail_open[Stage.LOG]:
             self._logs.backend_retried(route=route.path, backend=asked, second=second, detail=detail)
         try:
-            return Signed(asked, second, await self._backends[second].sign(ask))
+            return Signed(asked, second, await self._sign(second, ask))
         except BackendError as error:
             raise _unserved(second, error) from error
         except Exception as fault:
             raise _unserved(second, _explained(second, fault)) from fault
+
+    def seen(self) -> dict[str, Seen | None]:
+        """How each backend was last seen; None: it was not asked yet."""
+        return {name: self._seen.get(name) for name in self._backends}
+
+    async def _sign(self, backend: str, ask: Ask) -> Reply:
+        try:
+            reply = await self._backends[backend].sign(ask)
+        except BackendError:
+            self._seen[backend] = Seen(False, self._time.mono())
+            raise
+        self._seen[backend] = Seen(True, self._time.mono())
+        return reply
 
 
 def _explained(backend: str, fault: Exception) -> BackendError:

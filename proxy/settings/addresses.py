@@ -6,6 +6,8 @@ import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from yarl import URL
+
 from .problems import Wrong
 from .values import Address, Network
 
@@ -149,6 +151,12 @@ def _check_url(text: str, mend_user: str) -> None:
         _ipv6(parts.hostname, mend)
     else:
         _host_name(parts.hostname, mend)
+    try:
+        usable = URL(text).host  # the HTTP client asks for it, and decodes "xn--" names for that
+    except ValueError:
+        usable = None
+    if not usable:
+        raise Wrong("has a host name that is none", mend)
 
 
 def _ipv6(text: str, mend: str) -> str:

@@ -13,7 +13,7 @@ from ..domain.secret import Secret
 from . import addresses
 from .problems import Problems, Wrong, join
 from .routes import rate_limit
-from .secret_sources import SecretSources, check_fernet, split_keys
+from .secret_sources import SecretSources, check_receipt_key, split_keys
 from .shape import (
     DEFAULT_LEDGER,
     ClockShape,
@@ -91,7 +91,7 @@ class SectionBuilder:
         keys: list[Secret] = []
         for number, entry in enumerate(entries, 1):
             try:
-                keys.append(check_fernet(entry))
+                keys.append(check_receipt_key(entry))
             except Wrong as wrong:
                 self.problems.add(place, f"key {number} of {len(entries)} {wrong.what}", wrong.mend)
         if len(set(keys)) < len(keys):

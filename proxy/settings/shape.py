@@ -77,7 +77,7 @@ class ProxiesShape(Section):
 
 
 class LimitsShape(Section):
-    observe_max_bytes: Whole = Field(262144, ge=1024, le=16777216)
+    observe_max_bytes: Whole = Field(262144, ge=1024, le=1048576)
     request_max_bytes: Whole = Field(1048576, ge=1024, le=67108864)
     client_timeout_s: Number = Field(10.0, gt=0, le=300)
 

@@ -93,7 +93,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """[receipts]. `keys`: Fernet keys, newest first; empty: the app makes one and keeps it beside the ledger."""
+    """[receipts]. `keys`: receipt keys, newest first; empty: the app makes one and keeps it beside the ledger."""
 
     keys: tuple[Secret, ...]
     max_age_s: int

@@ -110,6 +110,8 @@ def _explain(model: type[Section], key: str, detail: ErrorDetails) -> tuple[str,
         return f"is {words} {context[bound]:.15g}", f"write {_range(model, key)}"
     if kind == "literal_error":
         return "is none of its possible values", "write " + str(context["expected"]).replace("'", '"')
+    if kind == "string_unicode":
+        return "has a byte that is not UTF-8 text", "write it in UTF-8"
     if kind == "finite_number":
         return "is not a finite number", "write a finite number"
     raise AssertionError(f"no words for {kind} at {key}")

@@ -15,8 +15,12 @@ from msgspec.structs import astuple
 from ..domain.claims import JsonValue
 from ..domain.join_result import Reject
 from ..domain.ports import JoinRecord, Offset, Time
+from ..domain.rate_limit import RateLimit
 from ..domain.receipt import Issuance
 from .outcomes import SignatureOutcome
+
+FAILURE_LINES: Final = RateLimit(60, 60)
+"""What anybody can provoke is written no oftener than this for each kind; the metrics count all of it."""
 
 
 class Level(StrEnum):

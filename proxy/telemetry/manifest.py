@@ -60,7 +60,10 @@ _ALL: Final = (
     _histogram("signature_iat_age", "backend", AGES, "How far iat was behind the proxy's clock at issue."),
     _counter("signatures_reported", "backend", "Signatures with a first join result."),
     _histogram(
-        "backend_request_duration", "backend", DURATIONS, "From asking a backend to its complete answer."
+        "backend_request_duration",
+        "backend",
+        DURATIONS,
+        "From asking a backend to its whole answer.",
     ),
     _counter(
         "backend_retries", "backend", "Requests tried again because the connection failed before an answer."

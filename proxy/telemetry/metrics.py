@@ -9,6 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from .. import __version__
+from ..domain.attribution import ABSURD_S
 from ..domain.findings import RULES
 from ..domain.join_result import Outcome, Reject, View, sdk_major
 from ..domain.ports import JoinRecord, Offset
@@ -93,7 +94,7 @@ class Metrics:
     # Signatures
 
     def signature(self, backend: str, outcome: SignatureOutcome) -> None:
-        """A request to a signature route has ended; exactly one call for each."""
+        """A request to a signature route has ended; one call for each but preflights and wrong methods."""
         self._signatures.inc(backend, outcome)
 
     def signature_issued(
@@ -107,7 +108,7 @@ class Metrics:
         for finding in findings:
             self._findings.inc(backend, finding.id)
         offset = issuance.iat_offset_s
-        if offset is None:
+        if offset is None or abs(offset) > ABSURD_S:
             return
         if offset > 0:
             self._iat_lead.observe(backend, offset)
@@ -115,7 +116,7 @@ class Metrics:
             self._iat_age.observe(backend, -offset)
 
     def backend_answered(self, backend: str, seconds: float) -> None:
-        """A backend has answered, whatever the answer."""
+        """A backend has answered, whatever the answer: its whole reply is there, or a stream's headers."""
         self._answers.observe(backend, seconds)
 
     def backend_retried(self, backend: str) -> None:
@@ -136,14 +137,14 @@ class Metrics:
         """The ledger has this result as new (`first` of its signature), or as the one that resolves a no_result."""
         result, outcome = record.result, record.result.outcome
         backend = self._signer(record.issuance.signer)
-        if first:
-            self._reported[backend,].inc()
-        if resolved:
-            self._resolved[backend,].inc()
-        if record.late:
-            self._late[backend, outcome].inc()
-            return
         exemplar = {"receipt": record.issuance.receipt_id}
+        if record.late:
+            self._late[backend, outcome].inc(1, exemplar)
+            return
+        if first:
+            self._reported[backend,].inc(1, exemplar)
+        if resolved:
+            self._resolved[backend,].inc(1, exemplar)
         self._joins[backend, outcome].inc(1, exemplar)
         if outcome in FAILED:
             self._failures[backend, code_label(result.code)].inc(1, exemplar)
@@ -156,8 +157,8 @@ class Metrics:
         if result.join_ms is not None and outcome is not Outcome.NO_RESULT and not result.suspended:
             self._durations[backend,].observe(result.join_ms / 1000, exemplar)
         origin = record.origin if record.origin is not None and record.origin in self._origins else OTHER
-        self._by_origin[origin, outcome].inc()
-        self._by_client[result.view, sdk_major(result.sdk_version), outcome].inc()
+        self._by_origin[origin, outcome].inc(1, exemplar)
+        self._by_client[result.view, sdk_major(result.sdk_version), outcome].inc(1, exemplar)
 
     def _signer(self, name: str) -> str:
         return name if name in self._signers else OTHER

@@ -29,19 +29,21 @@ class LineSink:
 
     Writes only what fits without waiting. A reader that stops reading costs lines, not service: beyond `capacity`
     waiting lines new ones are dropped, and `on_drop` is called for each. No thread does this: handing the interpreter
-    lock back and forth costs more than all else about a line. No O_NONBLOCK either: it would hold for everybody who
-    shares the terminal.
+    lock back and forth costs more than all else about a line. No O_NONBLOCK on `fd` either: it would hold for
+    everybody who shares it. A terminal is opened anew instead, because poll does not tell how much it takes; only one
+    that cannot be opened makes its writer wait.
     """
 
     def __init__(self, fd: int, *, on_drop: Callable[[], None], capacity: int = 10_000) -> None:
-        self._fd = fd
+        self._terminal = _opened_anew(fd)
+        self._fd = fd if self._terminal is None else self._terminal
         self._on_drop = on_drop
         self._capacity = capacity
         self._lines: deque[bytes] = deque()
         self._rest = b""
         """What is left of a chunk that was written in part."""
         self._poll = select.poll()
-        self._poll.register(fd, select.POLLOUT)
+        self._poll.register(self._fd, select.POLLOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
         with contextlib.suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
@@ -61,10 +63,14 @@ class LineSink:
                 self._loop.call_soon_threadsafe(self._later, GATHER_S)
 
     def close(self) -> None:
-        """Write what waits. After CLOSE_S, what the reader does not take at once is lost."""
+        """Write what waits. After CLOSE_S, what the reader does not take at once is lost, and so is what comes later."""
         self._loop = None
         if not self._flush(until=time.monotonic() + CLOSE_S):
             self._lose()
+        self._capacity = 0
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal, self._fd = None, -1
 
     def _later(self, delay_s: float) -> None:
         if self._loop is not None:
@@ -85,7 +91,13 @@ class LineSink:
                     return False
                 if not self._rest:
                     self._rest = self._chunk()
-                self._rest = self._rest[os.write(self._fd, self._rest[:CHUNK_BYTES]) :]
+                try:
+                    self._rest = self._rest[os.write(self._fd, self._rest[:CHUNK_BYTES]) :]
+                except BlockingIOError:
+                    # poll calls a terminal writable that has no room for the next character.
+                    if not wait_s:
+                        return False
+                    time.sleep(GATHER_S)
         except OSError:
             # Nobody reads any more (EPIPE), or the disk is full: these lines are lost, the service goes on.
             self._lose()
@@ -106,3 +118,11 @@ class LineSink:
             lines.append(self._lines.popleft())
             size += len(lines[-1]) + 1
         return b"\n".join(lines) + b"\n"
+
+
+def _opened_anew(fd: int) -> int | None:
+    """The terminal behind `fd`, never to be waited for: its flags are ours alone. None for all else."""
+    try:
+        return os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return None

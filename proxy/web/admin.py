@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import Final, Protocol
 
@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from .. import __version__
-from ..domain.ports import LedgerState, Offset
+from ..domain.ports import BackendState, LedgerState, Offset
 from ..domain.secret import Secret
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -44,6 +44,9 @@ class Health(Protocol):
 
     def clock(self) -> Offset | None:
         """This host's clock against its best reference."""
+
+    def backends(self) -> Mapping[str, BackendState]:
+        """How each backend was last seen."""
 
 
 def admin_app(
@@ -85,6 +88,10 @@ def _readiness(health: Health) -> dict[str, object]:
         "status": "draining" if health.draining else "ready",
         "ledger": {"writable": ledger.writable, "detail": ledger.detail, "waiting": ledger.waiting},
         "clock": {"offset_s": clock.offset_s, "bound_s": clock.bound_s} if clock else {"offset_s": None},
+        "backends": {
+            name: {"reachable": state.reachable, "seconds_ago": state.seconds_ago}
+            for name, state in health.backends().items()
+        },
     }
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ..domain import content_coding
 from ..domain.join_result import Reject, Rejected
-from ..domain.ports import Headers, Time
+from ..domain.ports import Time
 from ..domain.rate_limit import Buckets
 from ..services.intake import RETRY_AFTER_S, Deferred, IntakeService
 from .bodies import BodyBroken, BodyTooLarge, read_body
@@ -69,28 +69,37 @@ class JoinResults:
             return web.Response(status=204, headers=_PREFLIGHT)
         if request.method != "POST":
             return _reply(405, "method", "use POST", {"Allow": "POST, OPTIONS"})
-        headers: Headers = tuple(request.headers.items())
-        client = self._clients.limit_key(request, headers)
         origin = _origin(request)
         try:
+            client = self._clients.limit_key(request, tuple(request.headers.items()))
             body = await self._body(request, client)
         except Rejected as rejected:
-            self._intake.refused(rejected, origin)
-            return _refusal(rejected)
+            return self._refused(rejected, origin)
         except asyncio.CancelledError:
             self._intake.refused(_incomplete(_BROKEN), origin)
             raise
+        except Exception as error:
+            return self._refused(_internal(error), origin)
         try:
             await self._intake.take(body, origin=origin, client=client)
-        except Rejected as rejected:
-            return _refusal(rejected)
+        except Rejected as counted:
+            return _refusal(counted)
+        except Exception as error:
+            return self._refused(_internal(error), origin)
         return web.Response(status=204, headers=_HEADERS)
+
+    def _refused(self, rejected: Rejected, origin: str | None) -> web.Response:
+        self._intake.refused(rejected, origin)
+        return _refusal(rejected)
 
     async def _body(self, request: web.Request, client: str) -> bytes:
         """The body, inflated. Raises Rejected."""
-        if request.content_type not in CONTENT_TYPES or "Content-Type" not in request.headers:
+        # Not request.content_type: the parser behind it takes half a second, or fails, where a stranger wants it to.
+        if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
             message = f"the content type must be one of {', '.join(sorted(CONTENT_TYPES))}"
             raise Rejected(Reject.CONTENT_TYPE, message)
+        if (request.content_length or 0) > MAX_BYTES:
+            raise _too_large()
         wait_s = self._buckets.allow(client, self._time.mono())
         if wait_s > 0:
             message = "too many results from this address (results.rate_limit)"
@@ -99,13 +108,21 @@ class JoinResults:
             body = await read_body(request, limit=MAX_BYTES, timeout_s=self._client_timeout_s)
             return content_coding.decode(body, request.headers.get("Content-Encoding"), MAX_BYTES)
         except (BodyTooLarge, content_coding.TooLarge):
-            raise Rejected(Reject.TOO_LARGE, f"the body has more than {MAX_BYTES} bytes") from None
+            raise _too_large() from None
         except content_coding.NotDecodable as error:
             raise Rejected(Reject.CONTENT_ENCODING, str(error)) from None
         except TimeoutError:
             raise _incomplete(f"the body did not arrive within {self._client_timeout_s:g} s") from None
         except BodyBroken:
             raise _incomplete(_BROKEN) from None
+
+
+def _too_large() -> Rejected:
+    return Rejected(Reject.TOO_LARGE, f"the body has more than {MAX_BYTES} bytes")
+
+
+def _internal(error: Exception) -> Deferred:
+    return Deferred(Reject.INTERNAL, f"joinwatch failed ({type(error).__name__})", RETRY_AFTER_S)
 
 
 def _incomplete(message: str) -> Deferred:

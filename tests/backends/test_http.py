@@ -438,6 +438,24 @@ async def test_a_large_body_may_not_be_silent_for_longer_than_the_timeout() -> N
             await collected(got)
 
 
+async def test_open_streams_do_not_keep_signatures_waiting() -> None:
+    async def conversation(peer: Peer) -> None:
+        while (request := await peer.request()) is not None:
+            if "/events" in request.line:
+                await peer.send(EVENTS, b"3\r\none\r\n")
+                await peer.until_closed()
+                return
+            await peer.send(OK)
+
+    async with raw_server(conversation) as server, backend_at(server.url) as backend:
+        streams = [await backend.sign(ask(tail="/events")) for _ in range(300)]
+        assert server.connections == 300
+        async with asyncio.timeout(1):
+            assert (await backend.sign(ask())).body == b"hi"
+        for stream in streams:
+            await closed(stream)
+
+
 @pytest.mark.parametrize("read", [0, 1], ids=["before the first chunk", "within"])
 async def test_leaving_a_stream_closes_its_connection(read: int) -> None:
     conversation = repeating(EVENTS, b"3\r\none\r\n", every_s=0.01)

@@ -18,6 +18,7 @@ from proxy.domain.ports import JoinRecord, Time
 from proxy.domain.receipt import Issuance
 from proxy.ledger.store import Store
 from proxy.ledger.writer import LedgerWriter
+from proxy.telemetry.fail_open import FailOpen
 from proxy.telemetry.logs import Logs
 from proxy.telemetry.metrics import Metrics
 
@@ -185,15 +186,19 @@ async def writing(
     max_waiting: int = 10_000,
     max_batch: int = 512,
     backoff_s: tuple[float, float] = (0.02, 0.1),
+    metrics_type: type[Metrics] = Metrics,
+    logs_type: type[Logs] = Logs,
 ) -> AsyncIterator[Watched]:
     """A started writer, closed at the end."""
     clock = clock or RealTime()
-    metrics = Metrics(backends=["native"])
+    metrics = metrics_type(backends=["native"])
     lines: list[dict[str, Any]] = []
+    logs = logs_type(lambda line: lines.append(json.loads(line)), time=clock)
     writer = LedgerWriter(
         factory,
         metrics=metrics,
-        logs=Logs(lambda line: lines.append(json.loads(line)), time=clock),
+        logs=logs,
+        fail_open=FailOpen(metrics, logs),
         time=clock,
         max_per_receipt=5,
         retention_s=retention_s,

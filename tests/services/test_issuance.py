@@ -151,6 +151,7 @@ class Parts:
                 metrics=self.metrics,
                 logs=logs,
                 fail_open=fail_open,
+                time=time,
             ),
             credentials={"java": (Credentials("app", KEY, Secret(CLIENT_SECRET)),)},
             receipts=self.receipts_kind([bytes(32)], 86400.0),

@@ -71,6 +71,7 @@ class Made:
             metrics=self.metrics,
             logs=logs,
             fail_open=FailOpen(self.metrics, logs),
+            time=FakeTime(),
         )
 
     def counted(self, name: str, **labels: str) -> float | None:

@@ -133,7 +133,7 @@ def test_a_switched_off_line_can_be_switched_on(line: str, tmp_path: Path) -> No
     named = {"secrets/ledger-url": "sqlite:///x.db", "secrets/receipt-keys": "A" * 43 + "="}
     for name in re.findall(r'"(secrets/[a-z-]+)"', text):
         (tmp_path / name).write_text(named.get(name, f"test-not-real-{Path(name).name}"))
-    real = FAKES | {"JOINWATCH_LEDGER_URL": "sqlite:///y.db", "JOINWATCH_RECEIPT_KEYS": "B" * 43 + "="}
+    real = FAKES | {"JOINWATCH_LEDGER_URL": "sqlite:///y.db", "JOINWATCH_RECEIPT_KEYS": "E" * 43 + "="}
     variables = re.findall(r'^[a-z_]+_env = "([A-Z_]+)"|"env:([A-Z_]+)"', text, flags=re.MULTILINE)
     environ = {name: real.get(name, f"test-not-real-{name}") for pair in variables for name in pair if name}
     from_mapping(tomllib.loads(text), environ, tmp_path)

@@ -38,7 +38,7 @@ from proxy.settings import (
     from_mapping,
     load,
 )
-from proxy.settings.shape import TOP_LEVEL
+from proxy.settings.shape import NAMED, SECTIONS, TOP_LEVEL
 
 KEY = "test_sdk_key_not_real_0"
 SECRET = "test-secret-not-real-0123456789abcd"
@@ -287,6 +287,27 @@ def test_the_environment_wins_over_the_file() -> None:
     assert settings.results.max_attempts == 7
     assert settings.receipts.keys == (Secret(NEWER),)
     assert mapping["listen"] == {"public": "127.0.0.1:1"}, "the mapping handed in is not changed"
+
+
+_VARIABLES = [
+    *(f"{section}__{key}" for section, model in SECTIONS.items() for key in model.model_fields),
+    *(f"{s}__a__{key}" for s, models in NAMED.items() for m in models for key in m.model_fields),
+]
+
+
+@pytest.mark.parametrize("name", _VARIABLES)
+def test_a_variable_with_a_byte_that_is_not_utf8_is_a_problem(name: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        from_mapping({}, {**ZOOM, f"JOINWATCH_{name}".upper(): "a\udcff"}, HERE)
+    assert str(raised.value).encode()
+
+
+def test_the_words_for_a_byte_that_is_not_utf8() -> None:
+    with pytest.raises(SettingsError) as raised:
+        from_mapping({}, {**ZOOM, "JOINWATCH_LISTEN__PUBLIC": "127.0.0.1:\udcff"}, HERE)
+    assert [str(problem) for problem in raised.value.problems] == [
+        "listen.public: has a byte that is not UTF-8 text; write it in UTF-8 (set by JOINWATCH_LISTEN__PUBLIC)"
+    ]
 
 
 def test_the_embedded_backend_can_be_tuned_from_the_environment_alone() -> None:

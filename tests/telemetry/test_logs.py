@@ -11,7 +11,8 @@ import pytest
 from proxy.domain.claims import Claims, Redaction
 from proxy.domain.join_result import Outcome, Reject
 from proxy.domain.ports import Offset
-from proxy.telemetry.logs import Level, Logs
+from proxy.domain.receipt import Issuance
+from proxy.telemetry.logs import Level, Logs, _SignatureIssued
 from proxy.telemetry.outcomes import SignatureOutcome
 from tests.support.fake_time import FakeTime
 from tests.support.tokens import NOW, web
@@ -259,3 +260,10 @@ def test_timestamps_are_utc_with_milliseconds(wall_s: float, stamp: str) -> None
 def test_what_json_does_not_know_is_written_as_text() -> None:
     line = json.loads(written(lambda logs: logs.notice("x", error=ValueError("y"), path=Reject.INTERNAL)))
     assert (line["error"], line["path"]) == ("y", "internal")
+
+
+def test_the_line_of_a_signature_starts_with_what_its_receipt_holds() -> None:
+    """The record takes an issuance by position: a field that moves in one must move in the other."""
+    names = {"receipt_id": "receipt", "asked": "asked_backend", "signer": "backend"}
+    carried = tuple(names.get(name, name) for name in Issuance.__struct_fields__)
+    assert _SignatureIssued.__struct_fields__[: len(carried)] == carried

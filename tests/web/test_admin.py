@@ -127,7 +127,10 @@ async def test_the_metrics_page_in_both_formats(tmp_path: Path) -> None:
         (row,) = app.rows()
         exemplars = [line for line in openmetrics.body.decode().splitlines() if " # {" in line]
         assert {line.split()[0].partition("{")[0] for line in exemplars} == {
+            "joinwatch_signatures_reported_total",
             "joinwatch_joins_total",
+            "joinwatch_joins_by_origin_total",
+            "joinwatch_joins_by_client_total",
             "joinwatch_join_failures_total",
             "joinwatch_join_token_age_seconds_bucket",
             "joinwatch_join_duration_seconds_bucket",

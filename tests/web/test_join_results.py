@@ -460,7 +460,9 @@ async def test_a_late_result_is_kept_but_moves_only_the_late_counter(app: App) -
     app.time.advance(301)
     before, rows = await app.metrics(), len(app.rows())
     assert (await app.report(receipt, age_ms=100.0, join_ms=100.0)).status == 204
-    assert await app.moved(before, "joinwatch_join", "joinwatch_late") == {
+    assert await app.moved(
+        before, "joinwatch_join", "joinwatch_late", "joinwatch_signatures", "joinwatch_no"
+    ) == {
         received("accepted", "late"): 1,
         sample("joinwatch_late_results_total", backend="native", outcome="invalid_signature"): 1,
     }
