@@ -21,7 +21,7 @@ def open_session() -> aiohttp.ClientSession:
     """A pool of connections that adds nothing to requests and takes nothing from replies. Needs a running loop."""
     return aiohttp.ClientSession(
         # No limit: an event stream keeps its connection for as long as the client listens, and under a limit the
-        # signatures would wait for the listeners to leave. There are never more than requests under way.
+        # signatures would wait for the listeners to leave. There are never more than requests were at once.
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         # The time limits are the caller's: they differ for the headers, a held body and a stream.

@@ -27,7 +27,7 @@ HOP_BY_HOP = frozenset(
 """RFC 9110 section 7.6.1, and what is between a client and its own proxy (sections 11.7.1 and 11.7.2)."""
 
 _FORWARDED = "x-forwarded-"
-_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
 def end_to_end(headers: Iterable[tuple[str, str]]) -> Headers:
@@ -60,9 +60,9 @@ def forwarded(headers: Headers, peer: str, scheme: str, host: str, trusted: bool
 def client_address(headers: Headers, peer: str, trusted_networks: Sequence[Network]) -> str:
     """The address of the client: the last one in X-Forwarded-For, right to left, that no trusted peer wrote.
 
-    Some balancers write the port too ("192.0.2.1:4711", "[2001:db8::1]:4711"), which is left out. Stops at
-    what is not an address: nothing to the left of it can be believed. A peer that has no address (a UNIX socket) is
-    returned as it is.
+    Some balancers write the port too ("192.0.2.1:4711", "[2001:db8::1]:4711"), which is left out. Stops at what is
+    not an address: nothing to the left of it can be believed. A peer that has no address (a UNIX socket) is returned
+    as it is.
     """
     address = _address(peer)
     if address is None:
@@ -94,9 +94,8 @@ def _is_replaced(name: str, replaced: set[str], trusted: bool) -> bool:
 
 def _without_port(entry: str) -> str:
     """The address of an entry; an entry that is not an address, with or without a port, comes back as it is."""
-    if (
-        not entry.startswith("[") and entry.count(":") != 1
-    ):  # more colons than one: IPv6, which has a port in [] only
+    # More colons than one without brackets are IPv6, which has no port then.
+    if not entry.startswith("[") and entry.count(":") != 1:
         return entry
     found = _WITH_PORT.fullmatch(entry)
     return entry if found is None else found[1] or found[2]
