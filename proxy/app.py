@@ -107,22 +107,9 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
 
         parts = await _start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
-        head_timeout_s = settings.limits.client_timeout_s
-        admin = await listen(
-            stack,
-            _admin(settings, parts, metrics),
-            settings.listen.admin,
-            None,
-            head_timeout_s=head_timeout_s,
-        )
+        admin = await listen(stack, _admin(settings, parts, metrics), settings.listen.admin, None)
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
-        public = await listen(
-            stack,
-            _public(settings, parts, time),
-            settings.listen.public,
-            access_log,
-            head_timeout_s=head_timeout_s,
-        )
+        public = await listen(stack, _public(settings, parts, time), settings.listen.public, access_log)
         for listener, address in (("public", public), ("admin", admin)):
             logs.notice("listening", listener=listener, url=url_of(address))
         yield Joinwatch(public, admin, parts.health, logs)

@@ -63,7 +63,7 @@ class LineSink:
                 self._loop.call_soon_threadsafe(self._later, GATHER_S)
 
     def close(self) -> None:
-        """Write what waits. After CLOSE_S, what the reader does not take at once is lost, and so is what comes later."""
+        """Write what waits. What the reader has not taken after CLOSE_S is lost, and so is what comes later."""
         self._loop = None
         if not self._flush(until=time.monotonic() + CLOSE_S):
             self._lose()

@@ -69,28 +69,35 @@ class JoinResults:
             return web.Response(status=204, headers=_PREFLIGHT)
         if request.method != "POST":
             return _reply(405, "method", "use POST", {"Allow": "POST, OPTIONS"})
-        origin = _origin(request)
+        try:
+            await self._deliver(request, _origin(request))
+        except Rejected as rejected:
+            return _refusal(rejected)
+        return web.Response(status=204, headers=_HEADERS)
+
+    async def _deliver(self, request: web.Request, origin: str | None) -> None:
+        """Raises Rejected, already counted: whatever fails, the delivery ends in one outcome."""
         try:
             client = self._clients.limit_key(request, tuple(request.headers.items()))
-            body = await self._body(request, client)
+            body = await self._received(request, client, origin)
+            await self._intake.take(body, origin=origin, client=client)
+        except Rejected:
+            raise
+        except Exception as error:
+            internal = Deferred(Reject.INTERNAL, f"joinwatch failed ({type(error).__name__})", RETRY_AFTER_S)
+            self._intake.refused(internal, origin)
+            raise internal from error
+
+    async def _received(self, request: web.Request, client: str, origin: str | None) -> bytes:
+        """The body, inflated. Raises Rejected, already counted."""
+        try:
+            return await self._body(request, client)
         except Rejected as rejected:
-            return self._refused(rejected, origin)
+            self._intake.refused(rejected, origin)
+            raise
         except asyncio.CancelledError:
             self._intake.refused(_incomplete(_BROKEN), origin)
             raise
-        except Exception as error:
-            return self._refused(_internal(error), origin)
-        try:
-            await self._intake.take(body, origin=origin, client=client)
-        except Rejected as counted:
-            return _refusal(counted)
-        except Exception as error:
-            return self._refused(_internal(error), origin)
-        return web.Response(status=204, headers=_HEADERS)
-
-    def _refused(self, rejected: Rejected, origin: str | None) -> web.Response:
-        self._intake.refused(rejected, origin)
-        return _refusal(rejected)
 
     async def _body(self, request: web.Request, client: str) -> bytes:
         """The body, inflated. Raises Rejected."""
@@ -119,10 +126,6 @@ class JoinResults:
 
 def _too_large() -> Rejected:
     return Rejected(Reject.TOO_LARGE, f"the body has more than {MAX_BYTES} bytes")
-
-
-def _internal(error: Exception) -> Deferred:
-    return Deferred(Reject.INTERNAL, f"joinwatch failed ({type(error).__name__})", RETRY_AFTER_S)
 
 
 def _incomplete(message: str) -> Deferred:

@@ -21,8 +21,8 @@ def test_the_secret_and_every_new_folder_above_it_are_synced(
     def noting(descriptor: int) -> None:
         """What is in a folder when it is synced is what a power failure leaves."""
         really(descriptor)
-        found = os.listdir(descriptor) if os.path.isdir(f"/dev/fd/{descriptor}") else []  # noqa: PTH112
-        synced.append((os.fstat(descriptor).st_ino, found))
+        status = os.fstat(descriptor)
+        synced.append((status.st_ino, os.listdir(descriptor) if stat.S_ISDIR(status.st_mode) else []))
 
     monkeypatch.setattr(os, "fsync", noting)
     assert kept_secret(path, lambda: "first") == "first"

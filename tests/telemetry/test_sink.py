@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -263,3 +265,60 @@ async def test_threads_may_write(pipe: Pipe) -> None:
     await until(all_there)
     assert sorted(taken.splitlines()) == numbered(100)
     out.close()
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+@pytest.fixture
+def terminal() -> Iterator[Pipe]:
+    """A terminal in place of a pipe; nobody reads it but the test."""
+    reader, writer = pty.openpty()
+    os.set_blocking(reader, False)
+    terminal = Pipe(reader, writer)
+    yield terminal
+    os.close(writer)
+    os.close(reader)
+
+
+async def test_a_terminal_that_nobody_reads_costs_lines_and_no_time(
+    terminal: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "CLOSE_S", 0.2)
+    descriptors = open_descriptors()
+    out, lines = terminal.sink(capacity=1000), numbered(3000)
+    longest, last = 0.0, time.monotonic()
+    for line in lines:
+        out.write(line)
+    for _ in range(50):
+        await asyncio.sleep(0.01)
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    began = time.monotonic()
+    out.close()
+    took = time.monotonic() - began
+    assert longest < 0.2
+    assert took < 1
+    assert os.get_blocking(terminal.writer)
+    assert open_descriptors() == descriptors
+    whole = terminal.read().split(b"\r\n")[:-1]
+    assert whole == lines[: len(whole)]
+    assert len(whole) + len(terminal.dropped) == len(lines)
+    out.write(b"after the end")
+    assert terminal.read() == b""
+
+
+async def test_a_terminal_that_is_read_gets_every_line(terminal: Pipe) -> None:
+    out, lines, taken = terminal.sink(), numbered(2000), b""
+    for line in lines:
+        out.write(line)
+
+    def all_there() -> bool:
+        nonlocal taken
+        taken += terminal.read()
+        return taken.count(b"\n") == len(lines)
+
+    await until(all_there)
+    assert taken.split(b"\r\n")[:-1] == lines
+    out.close()
+    assert not terminal.dropped

@@ -7,6 +7,7 @@ import gzip
 import json
 import sqlite3
 import sys
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -169,6 +170,11 @@ BAD = (
     Bad("HTML", fields(), "content_type", content_type="text/html"),
     Bad("an empty type", fields(), "content_type", content_type=""),
     Bad("a type that is none", fields(), "content_type", content_type=";;;"),
+    Bad("a type full of brackets", fields(), "content_type", content_type="text/" + "(" * 5000),
+    Bad("a wrong type with 4000 parameters", fields(), "content_type", content_type=f"text/x{';a=b' * 4000}"),
+    Bad(
+        "a body of 4000 parameters' type", raw(b""), "invalid_json", content_type=f"text/plain{';a=b' * 4000}"
+    ),
     Bad("two types", fields(), "content_type", content_type="application/json, text/plain"),
     Bad("no receipt", fields(receipt=...), "no_receipt"),
     Bad("null for a receipt", fields(receipt=None), "no_receipt"),
@@ -274,6 +280,36 @@ async def test_a_declared_size_is_refused_before_anything_is_read(app: App) -> N
         await client.send(_head(b"Content-Length: 1000000000000\r\n"))
         assert (await client.until(b"\r\n")).startswith(b"HTTP/1.1 413 ")
     assert await app.moved(before, RECEIVED) == {received("rejected", "too_large"): 1}
+
+
+async def test_a_long_content_type_takes_no_time(app: App) -> None:
+    began = time.process_time()
+    assert (await app.post(b"", Content_Type=f"text/plain{';a=b' * 4000}")).status == 400
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "proxy.web.clients.Clients.limit_key",
+        "proxy.web.join_results.read_body",
+        "proxy.services.intake.read_envelope",
+        "proxy.services.intake.IntakeService.take",
+    ],
+)
+async def test_what_nobody_foresaw_is_deferred_and_counted_once(
+    app: App, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RecursionError("within joinwatch")
+
+    before = await app.metrics()
+    monkeypatch.setattr(place, fail)
+    answer = await app.post(b"{}")
+    assert (answer.status, answer.error) == (503, ("internal", "joinwatch failed (RecursionError)"))
+    assert int(answer.headers["Retry-After"]) > 0
+    assert_readable(answer)
+    assert await app.moved(before, RECEIVED) == {received("deferred", "internal"): 1}
 
 
 async def test_an_endless_chunked_body_is_refused_at_its_limit(app: App) -> None:
@@ -642,6 +678,18 @@ async def test_an_untrusted_peer_may_say_what_it_likes(tmp_path: Path) -> None:
     async with application(tmp_path, NATIVE + results) as app:
         answers = [await app.post(b"{}", X_Forwarded_For=f"198.51.100.{number}") for number in range(3)]
         assert [answer.status for answer in answers] == [400, 400, 429]
+
+
+async def test_a_declared_size_is_refused_before_the_rate_limit_and_does_not_count_against_it(
+    tmp_path: Path,
+) -> None:
+    async with application(tmp_path, NATIVE + '[results]\nrate_limit = "1/1m"\n') as app:
+
+        async def status(body: bytes) -> int:
+            return (await app.post(body)).status
+
+        big = zeros(8193)
+        assert [await status(body) for body in (big, b"{}", big, b"{}")] == [413, 400, 413, 429]
 
 
 async def test_a_client_contributes_five_joins_as_evidence_however_often_they_are_delivered(
