@@ -102,7 +102,7 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
         stack.callback(sink.close)
         logs = Logs(sink.write, time=time, level=Level(settings.log.level))
         stack.callback(logs.notice, "stopped")
-        stack.callback(_listen_to_libraries(logs))
+        stack.callback(_listen_to_libraries(logs, time))
         logs.notice("starting", configuration=settings.source, throwaway_credentials=settings.throwaway)
 
         parts = await _start_parts(settings, stack, metrics, logs, time)
@@ -302,8 +302,8 @@ def _admin(settings: Settings, parts: _Parts, metrics: Metrics) -> web.Applicati
     )
 
 
-def _listen_to_libraries(logs: Logs) -> Callable[[], None]:
-    handler = LibraryHandler(logs)
+def _listen_to_libraries(logs: Logs, time: Time) -> Callable[[], None]:
+    handler = LibraryHandler(logs, time)
     root = logging.getLogger()
     root.addHandler(handler)
     return lambda: root.removeHandler(handler)

@@ -71,6 +71,9 @@ class Exchange:
 
     def writing(self, connection: Connection) -> None:
         """The connection is there and the request is written next."""
+        if connection.protocol is not None and connection.protocol.should_close:
+            # Bytes came after the reply before: aiohttp's pool does not look, and would take them for this one's reply.
+            raise aiohttp.ServerDisconnectedError("the backend sent more than its reply")
         self._protocol = connection.protocol
         if connection.transport is not None:
             self.peer = _address(connection.transport.get_extra_info("peername"))

@@ -44,6 +44,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     query: str
     headers: Headers
     body: bytes
+    preflight: bool = False
+    """Asks for permission, not for a signature: passed on, never observed or counted."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -27,9 +27,6 @@ from ..telemetry.outcomes import SignatureOutcome, Stage
 from .backend_clocks import BackendClocks
 from .traffic import Route, Signed, Traffic, Unserved
 
-PREFLIGHT: Final = "OPTIONS"
-"""Asks for permission, not for a signature: passed on, never observed or counted."""
-
 
 class HostClock(Protocol):
     """What is known of this host's own clock."""
@@ -102,7 +99,7 @@ class IssuanceService:
         """Ask a backend and observe its reply. Raises traffic.Unserved where no backend answered."""
         began = self._time.mono()
         asked = self._traffic.choose(route)
-        if ask.method == PREFLIGHT:
+        if ask.preflight:
             return Issued(route, await self._traffic.send(route, asked, ask), None, None, None, began)
         try:
             signed = await self._traffic.send(route, asked, ask)

@@ -111,6 +111,10 @@ def _read(path: Path) -> dict[str, object]:
         problem = Problem(
             str(path), f"is not TOML: {error}", "mend that place; nothing else could be checked"
         )
+    except (RecursionError, ValueError):
+        problem = Problem(
+            str(path), "nests too deeply or holds a number that is too long", "write it plainly"
+        )
     raise SettingsError((problem,))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 
+from ..domain.ports import Time
+from ..domain.rate_limit import Buckets
 from .fail_open import place
-from .logs import Logs
+from .logs import FAILURE_LINES, Logs
 
 
 class LibraryHandler(logging.Handler):
@@ -16,15 +18,19 @@ class LibraryHandler(logging.Handler):
     may quote a request, and with it a token.
     """
 
-    def __init__(self, logs: Logs) -> None:
+    def __init__(self, logs: Logs, time: Time) -> None:
         super().__init__(logging.WARNING)
         self._logs = logs
+        self._time = time
+        self._buckets = Buckets(FAILURE_LINES, capacity=100)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging for every record of WARNING and above."""
         kind, _, trace = record.exc_info or (None, None, None)
         # asyncio appends the repr of the task, with its exception, on further lines.
         message = record.msg.partition("\n")[0] if isinstance(record.msg, str) else type(record.msg).__name__
+        if self._buckets.allow(f"{record.name} {message}", self._time.mono()) > 0:
+            return
         # logging's own way of reporting a failure here would print the arguments.
         with contextlib.suppress(Exception):
             self._logs.trouble(

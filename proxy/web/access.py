@@ -29,7 +29,10 @@ class AccessLog(AbstractAccessLogger):
         """One request has been answered, `time` seconds after it came."""
         if self._logs is None or not isinstance(request, web.Request):
             return
-        resource = request.match_info.route.resource
+        try:
+            resource = request.match_info.route.resource
+        except AssertionError:  # aiohttp's own refusal of a malformed request, which has no route.
+            resource = None
         self._logs.access(
             listener="public",
             method=request.method,

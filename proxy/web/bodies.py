@@ -23,6 +23,8 @@ class Uploads:
     """
 
     def __init__(self) -> None:
+        self.closing = False
+        """The server takes no more connections: those that are open are closed after their reply."""
         self._count = 0
         self._none = asyncio.Event()
         self._none.set()
@@ -43,6 +45,18 @@ class Uploads:
 
 UPLOADS: Final = web.AppKey("uploads", Uploads)
 """Every application that reads bodies has its own."""
+
+
+def is_closing(request: web.BaseRequest) -> bool:
+    """Whether this connection should end with its reply, because the server is going down."""
+    return isinstance(request, web.Request) and UPLOADS in request.app and request.app[UPLOADS].closing
+
+
+async def expect(request: web.Request) -> None:
+    """For aiohttp: 100-continue is granted, and no other expectation costs anything (RFC 9110 section 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
 
 
 async def read_body(request: web.Request, *, limit: int, timeout_s: float) -> bytes:

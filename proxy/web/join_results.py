@@ -15,7 +15,7 @@ from ..domain.join_result import Reject, Rejected
 from ..domain.ports import Time
 from ..domain.rate_limit import Buckets
 from ..services.intake import RETRY_AFTER_S, Deferred, IntakeService
-from .bodies import BodyBroken, BodyTooLarge, read_body
+from .bodies import BodyBroken, BodyTooLarge, expect, read_body
 from .clients import Clients
 
 PATH: Final = "/join-results"
@@ -61,7 +61,7 @@ class JoinResults:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Serve the path; methods other than POST and OPTIONS get a 405 that the page may read."""
-        router.add_route("*", PATH, self.handle)
+        router.add_route("*", PATH, self.handle, expect_handler=expect)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Serve one request. 204 is a promise: the result is durably stored."""

@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from .access import AccessLog
-from .bodies import UPLOADS, Uploads
+from .bodies import UPLOADS, Uploads, is_closing
 
 Address = tuple[str, int]
 """Host (IPv6 without brackets) and port (0: any free one)."""
@@ -18,8 +18,9 @@ Address = tuple[str, int]
 KEEPALIVE_S: Final = 75.0
 """Longer than the idle time of common balancers (60 s), so that they never reuse a connection that we just closed."""
 
-SHUTDOWN_S: Final = 30.0
-"""How long requests in flight may take once the process goes down."""
+SHUTDOWN_S: Final = 7.0
+"""How long requests in flight may take once the process goes down. Waited for up to three times (for uploads, for
+handlers, and for cancelled handlers): together less than the 30 s that Kubernetes grants."""
 
 MAX_HEAD_BYTES: Final = 16384
 
@@ -54,13 +55,17 @@ async def listen(
     return str(bound[0]), int(bound[1])
 
 
-async def _without_versions(_request: web.Request, response: web.StreamResponse) -> None:
+async def _without_versions(request: web.Request, response: web.StreamResponse) -> None:
     """Which versions answer is nobody's business."""
     response.headers.pop("Server", None)
+    if is_closing(request):
+        response.headers["Connection"] = "close"
+        response.force_close()
 
 
 async def _finish_uploads(site: web.TCPSite, uploads: Uploads) -> None:
     """Take no more connections, and wait for the requests that have not come whole."""
+    uploads.closing = True
     await site.stop()
     with suppress(TimeoutError):
         await asyncio.wait_for(uploads.finished(), SHUTDOWN_S)

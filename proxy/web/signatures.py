@@ -18,11 +18,14 @@ from ..domain.routing import stays_below
 from ..services.issuance import IssuanceService, Issued
 from ..services.traffic import Route, Unserved
 from ..telemetry.outcomes import SignatureOutcome
-from .bodies import BodyBroken, BodyTooLarge, read_body
+from .bodies import BodyBroken, BodyTooLarge, expect, read_body
 from .clients import Clients, peer_of
 from .verbatim import Ending, send_verbatim
 
 RECEIPT: Final = "Join-Receipt"
+NEVER: Final = frozenset({"TRACE", "CONNECT"})
+"""An answer to TRACE repeats the request, with the secret headers that a backend is given (RFC 9110 section 9.3.8)."""
+
 NATIVE_READS: Final = ("Content-Type", "Access-Control-Request-Headers")
 EXPOSE: Final = "Access-Control-Expose-Headers"
 
@@ -85,9 +88,10 @@ class SignatureRoute:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Serve the route's path, and what lies below it."""
-        router.add_route("*", self._route.path, self.handle)
+        router.add_route("*", self._route.path, self.handle, expect_handler=expect)
         if self._below:
-            router.add_route("*", f"{self._route.path.rstrip('/')}/{{tail:.*}}", self.handle)
+            below = f"{self._route.path.rstrip('/')}/{{tail:.*}}"
+            router.add_route("*", below, self.handle, expect_handler=expect)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one request."""
@@ -111,6 +115,10 @@ class SignatureRoute:
 
     async def _ask(self, request: web.Request) -> Ask:
         """What to send on. Raises _Refused or BodyBroken."""
+        if request.method in NEVER:
+            raise _Refused(
+                405, "method", "this method is never sent on", {"Allow": "GET, HEAD, POST, OPTIONS"}
+            )
         if self._methods and request.method not in self._methods:
             methods = ", ".join(sorted(self._methods))
             raise _Refused(405, "method", f"use {methods}", {"Allow": methods})
@@ -133,6 +141,7 @@ class SignatureRoute:
             query=request.rel_url.raw_query_string,
             headers=self._onward(request, headers),
             body=body,
+            preflight=_is_preflight(request),
         )
 
     def _headers(self, request: web.Request) -> Headers:
@@ -142,9 +151,12 @@ class SignatureRoute:
         return tuple((name, request.headers[name]) for name in NATIVE_READS if name in request.headers)
 
     def _keep_limit(self, request: web.Request, headers: Headers) -> None:
-        if self._buckets is None or request.method == "OPTIONS":
+        if self._buckets is None:
             return
-        wait_s = self._buckets.allow(self._clients.limit_key(request, headers), self._time.mono())
+        key = self._clients.limit_key(request, headers)
+        # A page's preflights must not use up its signatures, nor be a way round the limit.
+        key = f"preflight {key}" if _is_preflight(request) else key
+        wait_s = self._buckets.allow(key, self._time.mono())
         if wait_s > 0:
             extra = {"Retry-After": str(math.ceil(wait_s)), EXPOSE: "Retry-After"}
             raise _Refused(429, "rate_limited", "too many requests from this address", extra)
@@ -179,6 +191,15 @@ class SignatureRoute:
         return forwarded(
             end_to_end(headers), peer, request.scheme, request.host, self._clients.is_trusted(peer)
         )
+
+
+def _is_preflight(request: web.Request) -> bool:
+    """Asks for permission (Fetch standard, CORS preflight): no other OPTIONS goes uncounted."""
+    return (
+        request.method == "OPTIONS"
+        and "Access-Control-Request-Method" in request.headers
+        and not request.body_exists
+    )
 
 
 def with_receipt(headers: Headers, receipt: str) -> Headers:

@@ -12,6 +12,7 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from ..domain.ports import BackendError, Headers
+from .bodies import is_closing
 
 _SPACES = str.maketrans("\r\n\0", "   ")
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -57,6 +58,8 @@ class VerbatimResponse(web.StreamResponse):
         held = b"" if self._must_be_empty_body else self._held
         if not self._chunked:
             await writer.write(head + held)
+            # A client that asks on and never reads must not make us hold its replies.
+            await writer.drain()
             return writer
         await writer.write(head)
         writer.enable_chunking()
@@ -110,6 +113,8 @@ async def send_verbatim(
     cancellation: a stream may be silent for hours, so that only `handler_cancellation` tells that its client left.
     """
     response = VerbatimResponse(status, reason, headers, body, streamed=rest is not None)
+    if is_closing(request):
+        response.force_close()
     try:
         await response.prepare(request)
         if rest is not None:

@@ -27,7 +27,7 @@ def written() -> list[bytes]:
 def logger(written: list[bytes]) -> Iterator[logging.Logger]:
     """A library's logger that hands its records to the handler and to nobody else."""
     logger = logging.getLogger("somelibrary.part")
-    handler = LibraryHandler(Logs(written.append, time=FakeTime()))
+    handler = LibraryHandler(Logs(written.append, time=FakeTime()), FakeTime())
     logger.addHandler(handler)
     logger.propagate = False
     yield logger
@@ -102,7 +102,9 @@ def test_a_line_that_cannot_be_written_harms_nobody(
 
 async def test_what_asyncio_says_of_a_task(written: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("asyncio")
-    monkeypatch.setattr(logger, "handlers", [LibraryHandler(Logs(written.append, time=FakeTime()))])
+    monkeypatch.setattr(
+        logger, "handlers", [LibraryHandler(Logs(written.append, time=FakeTime()), FakeTime())]
+    )
     monkeypatch.setattr(logger, "propagate", False)
 
     async def fail() -> None:
