@@ -554,12 +554,15 @@ async def test_a_request_of_just_the_limit_reaches_the_backend_whole(tmp_path: P
         assert server.requests[0].body == body
 
 
-async def test_a_rate_limit_is_kept_for_each_address_and_never_for_preflights(tmp_path: Path) -> None:
+async def test_a_rate_limit_is_kept_for_each_address_and_apart_for_preflights(tmp_path: Path) -> None:
     route, rest = 'rate_limit = "2/1m"', '[proxies]\ntrusted = ["127.0.0.1"]\n'
     async with before(tmp_path, replying(reply(JSON)), route=route, rest=rest) as (app, _):
 
         async def ask(address: str, method: str = "POST") -> int:
-            answer = await app.ask(method, f"{app.public}/sign", headers={"X-Forwarded-For": address})
+            headers = {"X-Forwarded-For": address}
+            if method == "OPTIONS":
+                headers["Access-Control-Request-Method"] = "POST"
+            answer = await app.ask(method, f"{app.public}/sign", headers=headers)
             if answer.status == 429:
                 assert answer.error[0] == "rate_limited"
                 assert 0 < int(answer.headers["Retry-After"]) <= 30
@@ -568,13 +571,13 @@ async def test_a_rate_limit_is_kept_for_each_address_and_never_for_preflights(tm
             return answer.status
 
         assert [await ask("198.51.100.1") for _ in range(3)] == [200, 200, 429]
-        assert [await ask("198.51.100.1", "OPTIONS") for _ in range(3)] == [200, 200, 200]
+        assert [await ask("198.51.100.1", "OPTIONS") for _ in range(3)] == [200, 200, 429]
         assert await ask("198.51.100.2") == 200
         app.time.advance(30)
         assert await ask("198.51.100.1") == 200
         assert await app.moved(app.since, SIGNATURES) == {
             signed("java", "issued"): 4,
-            signed("java", "rejected"): 1,
+            signed("java", "rejected"): 2,
         }
 
 
