@@ -114,8 +114,8 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _PAIR: Final = re.compile(
     r"""(?:z?tk|zsk|zak|pwd|pass(?:word|code|wd)|token|secret|signature|api_?key|(?:sdk|app)_?key)"""
-    r"""(?:["']\s*:|\s*=)\s*(?:"[^"]*"?|'[^']*'?|\S+)"""
-    r"""|(?:pwd|pass(?:word|code|wd))\s*:\s*\S+""",
+    r"""(?:\\*["']\s*:|\s*=|%22%3A|%3D)\s*(?:"[^"]*"?|'[^']*'?|\S+)"""
+    r"""|(?:pwd|pass(?:word|code|wd))(?:\s*:\s*\S+|\s+(?:is\s+)?(?:"[^"]*"?|'[^']*'?|\S*\d\S*))""",
     re.IGNORECASE,
 )
 _RUN: Final = re.compile(r"\S+")
@@ -127,7 +127,7 @@ _JWT: Final = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_.=+/%-]+")
 _LONG: Final = re.compile(r"[A-Za-z0-9+/_=%-]{20,}")
 _PART: Final = re.compile(r"[+/_=-]+")
 _PLAIN: Final = re.compile(r"[0-9]{0,4}|[A-Z]{1,19}|[a-z]{1,19}|[A-Z]?[a-z]{2,19}(?:[A-Z][a-z]{2,19})*")
-_DIGITS: Final = re.compile(r"\d(?:[\s-]?\d){8,}")
+_DIGITS: Final = re.compile(r"\d(?:[\s._-]?\d){8,}")
 
 
 def scrub(text: str) -> str:
