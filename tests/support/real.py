@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -38,10 +39,16 @@ def require(program: str) -> str:
     if path is not None:
         return path
     package = DEBIAN_PACKAGES.get(Path(program).name, Path(program).name)
-    missing = f"{program} is not installed: this test runs the real one (Debian: apt-get install {package})"
+    return missing(
+        f"{program} is not installed: this test runs the real one (Debian: apt-get install {package})"
+    )
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, saying what this machine lacks; where CI=true is set, fail it."""
     if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(missing, pytrace=False)
-    pytest.skip(missing)
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
 
 
 def _major(folder: Path) -> int:
