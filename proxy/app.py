@@ -28,10 +28,13 @@ from .ledger.kept_secret import kept_secret
 from .ledger.store import Store
 from .ledger.writer import LedgerWriter
 from .services.backend_clocks import BackendClocks
+from .services.diagnosis import Diagnosis
 from .services.evidence import EvidenceQuota
 from .services.intake import IntakeService
 from .services.issuance import IssuanceService
+from .services.observer import Observer
 from .services.receipt_ids import ReceiptIds
+from .services.summary import NothingYet, SummaryService
 from .services.traffic import Route, Traffic
 from .settings import Address, Settings
 from .settings import NativeBackend as NativeSettings
@@ -123,6 +126,7 @@ class _Parts:
     intake: IntakeService
     health: Health
     before_scrape: Callable[[], None]
+    summary: SummaryService
 
 
 async def _start_parts(
@@ -170,34 +174,54 @@ async def _start_parts(
     traffic = Traffic(
         backends, random01=random.random, metrics=metrics, logs=logs, fail_open=fail_open, time=time
     )
-    issuance = IssuanceService(
-        traffic=traffic,
+    observer = Observer(
         credentials={name: _credentials(settings, name) for name in backends},
-        receipts=receipts,
         host_clock=clocks,
         backend_clocks=backend_clocks,
+        observe_max_bytes=settings.limits.observe_max_bytes,
+        fail_open=fail_open,
+        time=time,
+        new_id=ReceiptIds(secrets.token_bytes).next,
+    )
+    diagnosis = Diagnosis(backends, ledger=ledger, metrics=metrics, logs=logs, fail_open=fail_open, time=time)
+    await diagnosis.start()
+    stack.push_async_callback(diagnosis.aclose)
+    clocks.on_step.append(diagnosis.clock_stepped)
+    issuance = IssuanceService(
+        traffic=traffic,
+        observer=observer,
+        diagnosis=diagnosis,
+        receipts=receipts,
         redaction=Redaction(
             meeting_number=Showing(settings.privacy.meeting_number),
             keys=Showing(settings.privacy.keys),
             secrets=[secret.reveal() for secret in settings.secrets()],
         ),
-        observe_max_bytes=settings.limits.observe_max_bytes,
         metrics=metrics,
         logs=logs,
         fail_open=fail_open,
         time=time,
-        new_id=ReceiptIds(secrets.token_bytes).next,
     )
     intake = IntakeService(
         receipts=receipts,
         ledger=ledger,
         evidence=EvidenceQuota(secrets.token_bytes(16)),
+        diagnosis=diagnosis,
         metrics=metrics,
         logs=logs,
         fail_open=fail_open,
         time=time,
     )
-    return _Parts(issuance, intake, Health(ledger, clocks, traffic, time), before_scrape)
+    summary = SummaryService(
+        backends=tuple(backends),
+        ledger=ledger,
+        suspected=NothingYet(),
+        host_clock=clocks,
+        replica_clocks=NothingYet(),
+        verdicts=metrics,
+        time=time,
+    )
+    return _Parts(issuance, intake, Health(ledger, clocks, traffic, time), before_scrape, summary)
 
 
 def _receipt_keys(settings: Settings, logs: Logs) -> list[bytes]:
@@ -297,6 +321,7 @@ def _admin(settings: Settings, parts: _Parts, metrics: Metrics) -> web.Applicati
         registry=metrics.registry,
         health=parts.health,
         before_scrape=parts.before_scrape,
+        summary=parts.summary,
         hosts=frozenset(settings.listen.admin_hosts),
         token=settings.listen.admin_token,
     )

@@ -6,11 +6,12 @@ import argparse
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from . import __version__
+from .commands import inspect, probe, report
 from .domain.receipt import encode_key
 from .ledger.kept_secret import kept_secret
 from .settings import Settings, SettingsError, load, new_secret
@@ -19,13 +20,19 @@ OK: Final = 0
 FINDING: Final = 1
 WRONG_USE: Final = 2
 
+COMMANDS: Final = (inspect, probe, report)
+"""The commands that bring their own arguments: `add_parser(commands)` sets `run`, `run(arguments)` returns the code."""
+
 THROWAWAY: Final = Path("var/throwaway-client-secret")
 """Kept, so that signatures of the embedded default still verify after a restart."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command. Returns its exit code: 0 fine, 1 a problem in the configuration, 2 wrong use."""
+    """Run a command. Returns its exit code: 0 fine, 1 something found, 2 wrong use."""
     arguments = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] | None = getattr(arguments, "run", None)
+    if run is not None:
+        return run(arguments)
     command: str = arguments.command
     if command == "new-key":
         print(encode_key(secrets.token_bytes(32)))
@@ -46,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="joinwatch",
         description="Explains why people cannot join Zoom meetings that are embedded with the Meeting SDK.",
-        epilog="Exit codes: 0 fine; 1 a problem in the configuration; 2 wrong use.",
+        epilog="Exit codes: 0 fine; 1 something was found (a signature that gets refused, a cause, a problem in the"
+        " configuration); 2 wrong use.",
     )
     parser.add_argument("--version", action="version", version=f"joinwatch {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -68,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="TOML file; default: $JOINWATCH_CONFIG, else ./joinwatch.toml, else the embedded default",
         )
+    for module in COMMANDS:
+        module.add_parser(commands)
     commands.add_parser(
         "new-key",
         help="print a new receipt key, for receipts.keys_file",

@@ -7,14 +7,15 @@ None of them can be part of a cycle, so the garbage collector need not look at t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-from .join_result import JoinResult
+from .diagnosis.base import Suspicion
+from .join_result import JoinResult, Outcome
 from .receipt import Issuance
 from .signature import Signature
 
@@ -173,11 +174,73 @@ class LedgerUnavailable(Exception):
         self.retry_after_s = retry_after_s
 
 
-class Ledger(Protocol):
-    """Where join results are kept."""
+@dataclass(frozen=True, slots=True)
+class RaisedCause:
+    """One raising of a cause at a backend (FLEET: at all of them): a row of the ledger's table `causes`.
+
+    Its key is (backend, cause, raised_at). `raised_at` and `cleared_at` are wall times; `cleared_at` is None while the
+    cause is suspected. `suspicion` is what was last said of it.
+    """
+
+    backend: str
+    suspicion: Suspicion
+    raised_at: float
+    cleared_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a start needs to know of the time before: joins oldest first, and the causes that are not cleared."""
+
+    joins: list[JoinRecord]
+    open_causes: list[RaisedCause]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinCounts:
+    """The joins that were received from `begin` on and before `end` (wall times), by signer and outcome.
+
+    Late results count in `late` by their signer, and nowhere else.
+    """
+
+    begin: float
+    end: float
+    joins: Mapping[tuple[str, Outcome], int]
+    late: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the ledger has of a time: its joins in consecutive spans, and the causes that were suspected in it.
+
+    A span never reaches over the time at which one of the causes was raised or cleared. Causes are the oldest first.
+    """
+
+    spans: list[JoinCounts]
+    causes: list[RaisedCause]
+
+
+class Results(Protocol):
+    """Where join results are taken."""
 
     async def append(self, record: JoinRecord) -> AppendedResult:
         """Store durably; returns only after the commit. Raises LedgerUnavailable."""
+
+
+class Ledger(Results, Protocol):
+    """Where join results and causes are kept and read back; reading never holds up results for long."""
+
+    async def keep_causes(self, causes: Sequence[RaisedCause]) -> None:
+        """Store durably what was raised, or bring its row up to date; returns only after the commit.
+
+        Raises LedgerUnavailable.
+        """
+
+    async def history(self, since: float, limit: int) -> History:
+        """The joins received from `since` on (wall time), the newest `limit` of them. Raises LedgerUnavailable."""
+
+    async def tally(self, since: float) -> Tally:
+        """Joins received, and causes suspected, from `since` on (wall time). Raises LedgerUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

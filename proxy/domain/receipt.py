@@ -70,6 +70,8 @@ class Issuance(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     """The backend's clock against this host's."""
     backend_clock_bound_s: float | None
     findings: tuple[str, ...]
+    role: int | None = None
+    """0 participant, 1 host; None where it claims neither."""
 
 
 class Refusal(StrEnum):
@@ -251,6 +253,7 @@ def _trimmed(issuance: Issuance, findings: tuple[str, ...]) -> Issuance:
         backend_clock_offset_s=_finite(issuance.backend_clock_offset_s),
         backend_clock_bound_s=_finite(issuance.backend_clock_bound_s),
         findings=findings,
+        role=issuance.role if issuance.role in (0, 1) else None,
     )
 
 

@@ -7,14 +7,15 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Insert, NullPool, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import StoreError
-from .tables import joins
+from .tables import causes, joins
 
 BEGIN = "ledger_begin"
 """The execution option with the statement that begins a transaction; plain BEGIN (reading) where it is not given."""
@@ -90,16 +91,25 @@ def connect(file: Path, busy_timeout_s: float) -> Engine:
     return engine
 
 
-def put() -> Insert:
-    """Insert a row, or replace the provisional one of the same key; leave any other as it is."""
-    statement = insert(joins)
-    return statement.on_conflict_do_update(
-        index_elements=joins.primary_key,
-        set_={
-            column.name: statement.excluded[column.name] for column in joins.columns if not column.primary_key
-        },
-        where=joins.c.outcome == "no_result",
+def connect_reading(file: Path) -> Engine:
+    """An engine that cannot write, and makes no file where there is none."""
+    uri = f"file:{quote(str(file))}?mode=ro"
+    return create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri, uri=True),
+        poolclass=NullPool,
+        hide_parameters=True,
     )
+
+
+def put() -> Insert:
+    """Insert a join's row, or replace the provisional one of the same key; leave any other as it is."""
+    return _upsert(joins, where=joins.c.outcome == "no_result")
+
+
+def put_cause() -> Insert:
+    """Insert the row of a raising, or bring it up to date."""
+    return _upsert(causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,16 @@ def reason(error: BaseException) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     remedy = _REMEDIES.get(code)
     return f"{error}: {remedy}" if remedy else f"{error}"
+
+
+def _upsert(table: Table, where: ColumnElement[bool] | None = None) -> Insert:
+    statement = insert(table)
+    others = [column.name for column in table.columns if not column.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=table.primary_key,
+        set_={name: statement.excluded[name] for name in others},
+        where=where,
+    )
 
 
 def _set(connection: DBAPIConnection, pragmas: dict[str, int | str]) -> None:

@@ -17,11 +17,11 @@ from sqlalchemy.exc import (
 )
 
 from ..domain.join_result import Outcome
-from ..domain.ports import Appended, AppendedResult, JoinRecord
-from . import sqlite
+from ..domain.ports import Appended, AppendedResult, History, JoinCounts, JoinRecord, RaisedCause
+from . import reading, sqlite
 from .errors import RecordError, StoreError
 from .migrations import upgrade
-from .tables import Row, from_row, joins, to_row
+from .tables import Row, causes, from_row, joins, to_cause_row, to_row
 
 _RECORD_FAULTS = (
     IntegrityError,
@@ -35,6 +35,7 @@ _RECORD_FAULTS = (
 """What a value that no column can hold makes the driver raise; all else is the store's own trouble."""
 
 _PUT = sqlite.put()
+_PUT_CAUSE = sqlite.put_cause()
 
 _PROBE = "(probe)"
 
@@ -79,15 +80,21 @@ class Store:
         A receipt takes at most `max_per_receipt` result ids. Raises RecordError when a record cannot be stored
         (the whole batch was rolled back: try its parts).
         """
-        with self._write() as connection:
-            try:
-                known = _known(connection, {record.issuance.receipt_id for record in records})
-                answers, rows = _judge(records, known, max_per_receipt)
-                if rows:
-                    connection.execute(_PUT, rows)
-            except _RECORD_FAULTS as error:
-                raise RecordError(f"{self._where} refuses a record: {_cause(error)}") from error
+        with self._write() as connection, self._refusing():
+            known = _known(connection, {record.issuance.receipt_id for record in records})
+            answers, rows = _judge(records, known, max_per_receipt)
+            if rows:
+                connection.execute(_PUT, rows)
         return answers
+
+    def keep_causes(self, raised: Sequence[RaisedCause]) -> None:
+        """Store these raisings, or bring their rows up to date, in one transaction.
+
+        Raises RecordError when one of them cannot be stored (all were rolled back).
+        """
+        if raised:
+            with self._write() as connection, self._refusing():
+                connection.execute(_PUT_CAUSE, [to_cause_row(each) for each in raised])
 
     def check_writable(self) -> None:
         """Write a row, take it back and commit: finds a full or read-only disk before a result does."""
@@ -104,6 +111,28 @@ class Store:
         oldest = select(*key).where(joins.c.received_at < cutoff).order_by(joins.c.received_at).limit(limit)
         with self._write() as connection:
             return connection.execute(delete(joins).where(tuple_(*key).in_(oldest))).rowcount
+
+    def delete_causes_cleared_before(self, cutoff: float, limit: int) -> int:
+        """Delete at most `limit` causes that were cleared before `cutoff` (epoch seconds), oldest first; how many."""
+        key = tuple(causes.primary_key.columns)
+        oldest = select(*key).where(causes.c.cleared_at < cutoff).order_by(causes.c.cleared_at).limit(limit)
+        with self._write() as connection:
+            return connection.execute(delete(causes).where(tuple_(*key).in_(oldest))).rowcount
+
+    def history(self, since: float, limit: int) -> History:
+        """See reading.history."""
+        with self._read() as connection:
+            return reading.history(connection, since, limit)
+
+    def suspected_since(self, since: float) -> list[RaisedCause]:
+        """See reading.suspected_since."""
+        with self._read() as connection:
+            return reading.suspected_since(connection, since)
+
+    def count_joins(self, begin: float, end: float) -> JoinCounts:
+        """See reading.count_joins."""
+        with self._read() as connection:
+            return reading.count_joins(connection, begin, end)
 
     def count(self) -> int:
         """How many rows there are."""
@@ -137,12 +166,26 @@ class Store:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        with explained(self._where):
+            yield
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except StoreError as error:
-            raise StoreError(f"{self._where}: {error}") from error
-        except (SQLAlchemyError, OSError) as error:
-            raise StoreError(f"{self._where}: {_cause(error)}") from error
+        except _RECORD_FAULTS as error:
+            raise RecordError(f"{self._where} refuses a record: {_cause(error)}") from error
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """What fails inside is a StoreError that says where, why, and how to mend it."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(f"{where}: {error}") from error
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreError(f"{where}: {_cause(error)}") from error
 
 
 def _known(connection: Connection, receipts: set[str]) -> Known:

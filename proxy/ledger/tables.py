@@ -1,4 +1,4 @@
-"""The shape of the ledger: its one table, and how a JoinRecord becomes a row and a row a JoinRecord again."""
+"""The shape of the ledger: its tables, and how a record becomes a row and a row a record again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from sqlalchemy import (
     Text,
 )
 
+from ..domain.diagnosis.base import Cause, Suspicion
 from ..domain.join_result import JoinResult, Outcome, View
-from ..domain.ports import JoinRecord
+from ..domain.ports import JoinRecord, RaisedCause
 from ..domain.receipt import Issuance
 
 Value = str | int | float | None
@@ -72,11 +73,31 @@ joins = Table(
     Column("origin", Text),
     Column("late", Boolean, nullable=False),
     Column("evidence", Boolean, nullable=False),
+    Column("role", Integer),
     PrimaryKeyConstraint("receipt_id", "result_id", name="joins_pk"),
     Index("joins_received_at", "received_at"),
     Index("joins_signer_received_at", "signer", "received_at"),
 )
 """One row per join. `findings` (a list) and `error` (an object) are JSON; `age_asked` is JoinResult.asked."""
+
+causes = Table(
+    "causes",
+    metadata,
+    Column("backend", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("raised_at", Double, nullable=False),
+    Column("cleared_at", Double),
+    Column("confidence", Double, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("advice", Text, nullable=False),
+    Column("replicas", Text, nullable=False),
+    Column("predicted_share", Double),
+    Column("observed_share", Double),
+    Column("heals_s", Double),
+    PrimaryKeyConstraint("backend", "cause", "raised_at", name="causes_pk"),
+    Index("causes_cleared_at", "cleared_at"),
+)
+"""One row per raising of a cause, `cleared_at` NULL while it is suspected. `replicas` is JSON (a list)."""
 
 
 def to_row(record: JoinRecord) -> Row:
@@ -121,6 +142,7 @@ def to_row(record: JoinRecord) -> Row:
         "origin": record.origin,
         "late": record.late,
         "evidence": record.evidence,
+        "role": issuance.role,
     }
 
 
@@ -143,6 +165,7 @@ def from_row(row: RowMapping) -> JoinRecord:
         backend_clock_offset_s=row["backend_clock_offset_s"],
         backend_clock_bound_s=row["backend_clock_bound_s"],
         findings=tuple(json.loads(row["findings"])),
+        role=row["role"],
     )
     result = JoinResult(
         result_id=row["result_id"],
@@ -171,4 +194,41 @@ def from_row(row: RowMapping) -> JoinRecord:
         origin=row["origin"],
         late=row["late"],
         evidence=row["evidence"],
+    )
+
+
+def to_cause_row(raised: RaisedCause) -> Row:
+    """The row that holds this raising."""
+    suspicion = raised.suspicion
+    return {
+        "backend": raised.backend,
+        "cause": suspicion.cause.value,
+        "raised_at": raised.raised_at,
+        "cleared_at": raised.cleared_at,
+        "confidence": suspicion.confidence,
+        "evidence": suspicion.evidence,
+        "advice": suspicion.advice,
+        "replicas": json.dumps(suspicion.replicas),
+        "predicted_share": suspicion.predicted_share,
+        "observed_share": suspicion.observed_share,
+        "heals_s": suspicion.heals_s,
+    }
+
+
+def from_cause_row(row: RowMapping) -> RaisedCause:
+    """The raising that a row holds. Raises ValueError for a cause that this release does not know."""
+    return RaisedCause(
+        backend=row["backend"],
+        suspicion=Suspicion(
+            cause=Cause(row["cause"]),
+            confidence=row["confidence"],
+            evidence=row["evidence"],
+            advice=row["advice"],
+            replicas=tuple(json.loads(row["replicas"])),
+            predicted_share=row["predicted_share"],
+            observed_share=row["observed_share"],
+            heals_s=row["heals_s"],
+        ),
+        raised_at=row["raised_at"],
+        cleared_at=row["cleared_at"],
     )

@@ -8,14 +8,27 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
-from ..domain.ports import AppendedResult, JoinRecord, LedgerState, LedgerUnavailable, Time
+from ..domain.ports import (
+    AppendedResult,
+    History,
+    JoinCounts,
+    JoinRecord,
+    LedgerState,
+    LedgerUnavailable,
+    RaisedCause,
+    Tally,
+    Time,
+)
 from ..telemetry.fail_open import FailOpen, place
 from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import Stage
+from .errands import RETRY_REFUSED_S, Errands
 from .errors import RecordError
+from .reading import edges
 from .store import Store
 
 RETENTION_CHECK_S = 3600.0
@@ -23,8 +36,6 @@ DELETE_ROWS = 1000
 """Rows deleted between two commits: a few milliseconds of work."""
 
 RETRY_S = 1
-RETRY_REFUSED_S = 3600
-"""A record that the store refuses will be refused again; the sender's own limits end its attempts."""
 
 _T = TypeVar("_T")
 _Answer = AppendedResult | RecordError
@@ -64,6 +75,7 @@ class LedgerWriter:
         self._reason = "it is being opened"
         self._waiting: deque[_Waiting] = deque()
         self._committing: list[_Waiting] = []
+        self._errands = Errands()
         self._wake, self._closing = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="ledger")
@@ -87,6 +99,38 @@ class LedgerWriter:
         self._wake.set()
         return await future
 
+    async def keep_causes(self, causes: Sequence[RaisedCause]) -> None:
+        """Store durably what was raised, or bring its row up to date. Raises LedgerUnavailable.
+
+        Once accepted, it is committed even if the caller is cancelled.
+        """
+        await self._open_errands().keep(lambda store: store.keep_causes(causes))
+
+    async def history(self, since: float, limit: int) -> History:
+        """The newest `limit` joins received from `since` on, and the open causes. Raises LedgerUnavailable.
+
+        Commits wait meanwhile, some 25 ms for each thousand joins.
+        """
+        return await self._open_errands().read(lambda store: store.history(since, limit))
+
+    async def tally(self, since: float) -> Tally:
+        """Joins received, and causes suspected, from `since` on, however many. Raises LedgerUnavailable."""
+        causes = await self._open_errands().read(lambda store: store.suspected_since(since))
+        spans: list[JoinCounts] = []
+        begin = since
+        for end in edges(since, causes):
+            while begin < end:
+                count = partial(Store.count_joins, begin=begin, end=end)
+                spans.append(await self._open_errands().read(count))
+                begin = spans[-1].end
+        return Tally(spans, causes)
+
+    def _open_errands(self) -> Errands:
+        if self._closing.is_set() or self._store is None:
+            raise self._refusal()
+        self._wake.set()
+        return self._errands
+
     def state(self) -> LedgerState:
         """Whether appends are taken now; if not, why."""
         waiting = len(self._waiting) + len(self._committing)
@@ -106,7 +150,9 @@ class LedgerWriter:
 
     async def _run(self) -> None:
         try:
-            while not self._closing.is_set() or (self._waiting and self._store is not None):
+            while not self._closing.is_set() or (
+                self._store is not None and (self._waiting or self._errands)
+            ):
                 if self._store is None:
                     await self._open()
                 else:
@@ -148,10 +194,11 @@ class LedgerWriter:
         return store
 
     async def _serve(self, store: Store) -> None:
-        """One commit, then at most one batch of deletions, so that neither starves the other; or wait for either."""
+        """One commit, one errand, and one batch of deletions, so that none starves another; or wait for any."""
         try:
-            if self._waiting:
+            if self._waiting or self._errands:
                 await self._commit(store)
+                await self._errands.run_one(store, self._in_worker)
             elif self._time.mono() < self._forget_at:
                 await self._idle(self._forget_at - self._time.mono())
                 return
@@ -163,6 +210,8 @@ class LedgerWriter:
             await self._close(store)
 
     async def _commit(self, store: Store) -> None:
+        if not self._waiting:
+            return
         size = min(len(self._waiting), self._max_batch)
         self._committing = [self._waiting.popleft() for _ in range(size)]
         records = [record for record, _ in self._committing]
@@ -207,6 +256,7 @@ class LedgerWriter:
         cutoff = self._time.wall() - self._retention_s
         deleted = await self._in_worker(lambda: store.delete_older_than(cutoff, DELETE_ROWS))
         if deleted < DELETE_ROWS:
+            await self._in_worker(lambda: store.delete_causes_cleared_before(cutoff, DELETE_ROWS))
             self._forget_at = self._time.mono() + RETENTION_CHECK_S
 
     async def _idle(self, seconds: float) -> None:
@@ -237,6 +287,7 @@ class LedgerWriter:
         for _, future in failed:
             if not future.done():
                 future.set_exception(self._refusal())
+        self._errands.refuse_all(self._refusal)
 
     def _refusal(self) -> LedgerUnavailable:
         wait_s = math.ceil(self._retry_at - self._time.mono())

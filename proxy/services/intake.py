@@ -15,6 +15,7 @@ from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import FAILURE_LINES, Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import Accepted, Received, Stage
+from .diagnosis import Diagnosis
 from .evidence import EvidenceQuota
 
 COMMIT_S: Final = 8.0
@@ -46,6 +47,7 @@ class IntakeService:
         receipts: Receipts,
         ledger: Ledger,
         evidence: EvidenceQuota,
+        diagnosis: Diagnosis,
         metrics: Metrics,
         logs: Logs,
         fail_open: FailOpen,
@@ -54,6 +56,7 @@ class IntakeService:
         self._receipts = receipts
         self._ledger = ledger
         self._evidence = evidence
+        self._diagnosis = diagnosis
         self._metrics = metrics
         self._logs = logs
         self._fail_open = fail_open
@@ -171,6 +174,8 @@ class IntakeService:
                 self._metrics.client_dropped(record.result.dropped)
         with self._fail_open[Stage.LOG]:
             self._logs.join_reported(record)
+        with self._fail_open[Stage.DIAGNOSIS]:
+            self._diagnosis.join(record)
 
     def _count_received(self, record: JoinRecord, status: Appended) -> None:
         match status:

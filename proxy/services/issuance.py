@@ -6,41 +6,22 @@ Asking is the only await and the only thing that can fail a request. Everything 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
-from ..domain import content_coding, findings, request_facts
+from ..domain import findings
 from ..domain.claims import Redaction
-from ..domain.credentials import Credentials
-from ..domain.ports import Ask, Offset, Reply, Time, header
+from ..domain.ports import Ask, Time
 from ..domain.rate_limit import Buckets
-from ..domain.receipt import Issuance, Receipts
-from ..domain.request_facts import Source
-from ..domain.rules.base import Circumstances, Finding, Mac
-from ..domain.signature import Signature, find
+from ..domain.receipt import Receipts
 from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import FAILURE_LINES, Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import SignatureOutcome, Stage
-from .backend_clocks import BackendClocks
+from .diagnosis import Diagnosis
+from .observer import Observed, Observer
 from .traffic import Route, Signed, Traffic, Unserved
-
-
-class HostClock(Protocol):
-    """What is known of this host's own clock."""
-
-    def best(self) -> Offset | None:
-        """This host's offset against its best reference; None where nothing was measured. Never blocks."""
-
-
-class Observed(msgspec.Struct, frozen=True, gc=False):
-    """What was seen in a signature on its way out."""
-
-    signature: Signature
-    findings: tuple[Finding, ...]
-    issuance: Issuance
 
 
 class Issued(msgspec.Struct, frozen=True, gc=False):
@@ -57,43 +38,34 @@ class Issued(msgspec.Struct, frozen=True, gc=False):
 
 
 class IssuanceService:
-    """Issues signatures through the backends of a route. `new_id` makes a receipt id of 128 random bits."""
+    """Issues signatures through the backends of a route."""
 
     def __init__(
         self,
         *,
         traffic: Traffic,
-        credentials: Mapping[str, tuple[Credentials, ...]],
+        observer: Observer,
+        diagnosis: Diagnosis,
         receipts: Receipts,
-        host_clock: HostClock,
-        backend_clocks: BackendClocks,
         redaction: Redaction,
-        observe_max_bytes: int,
         metrics: Metrics,
         logs: Logs,
         fail_open: FailOpen,
         time: Time,
-        new_id: Callable[[], str],
     ) -> None:
         self._traffic = traffic
-        self._credentials = credentials
+        self._observer = observer
+        self._diagnosis = diagnosis
         self._receipts = receipts
-        self._host_clock = host_clock
-        self._backend_clocks = backend_clocks
         self._redaction = redaction
-        self._observe_max_bytes = observe_max_bytes
         self._metrics = metrics
         self._logs = logs
         self._counting = fail_open[Stage.METRIC]
         self._writing = fail_open[Stage.LOG]
-        self._reading_clocks = fail_open[Stage.CLOCK]
-        self._reading_request = fail_open[Stage.REQUEST]
-        self._decoding = fail_open[Stage.DECODE]
-        self._judging = fail_open[Stage.JUDGE]
         self._sealing = fail_open[Stage.RECEIPT]
+        self._diagnosing = fail_open[Stage.DIAGNOSIS]
         self._failures = Buckets(FAILURE_LINES)
         self._time = time
-        self._new_id = new_id
 
     async def issue(self, route: Route, ask: Ask) -> Issued:
         """Ask a backend and observe its reply. Raises traffic.Unserved where no backend answered."""
@@ -113,10 +85,10 @@ class IssuanceService:
             )
             raise
         answered_s = self._time.mono() - signed.reply.began_mono
-        outcome, signature = self._read(signed.reply)
+        outcome, signature = self._observer.read(signed.reply)
         observed, receipt = None, None
         if signature is not None:
-            observed = self._observe(route, ask, signed, signature)
+            observed = self._observer.observe(route, ask, signed, signature)
         if observed is not None:
             with self._sealing:
                 receipt = self._receipts.seal(observed.issuance)
@@ -156,6 +128,8 @@ class IssuanceService:
                 status=reply.status,
                 duration_s=self._time.mono() - issued.began,
             )
+        with self._diagnosing:
+            self._diagnosis.signature(signed.signer, observed.seen)
 
     def rejected(self, route: Route, status: int, detail: str) -> None:
         """joinwatch itself refused a request of this route."""
@@ -170,83 +144,6 @@ class IssuanceService:
     ) -> None:
         backend = self._traffic.choose(route)
         self._failed(route, backend, outcome, status=status, detail=detail, began=self._time.mono())
-
-    def _read(self, reply: Reply) -> tuple[SignatureOutcome, Signature | None]:
-        """How the request ended, by the reply, and the signature in it."""
-        outcome = _by_status(reply)
-        if outcome is not None:
-            return outcome, None
-        if reply.known is not None:
-            return SignatureOutcome.ISSUED, reply.known
-        with self._decoding:
-            coding = header(reply.headers, "content-encoding")
-            try:
-                body = content_coding.decode(reply.body, coding, self._observe_max_bytes)
-            except (content_coding.NotDecodable, content_coding.TooLarge):
-                return SignatureOutcome.UNOBSERVED, None
-            signature = find(body)
-            return (
-                SignatureOutcome.NO_SIGNATURE if signature is None else SignatureOutcome.ISSUED
-            ), signature
-        return SignatureOutcome.UNOBSERVED, None
-
-    def _observe(self, route: Route, ask: Ask, signed: Signed, signature: Signature) -> Observed | None:
-        """Judge a signature by everything that is known now. None where judging failed."""
-        reply = signed.reply
-        clock = backend_clock = None
-        with self._reading_clocks:
-            clock = self._host_clock.best()
-            backend_clock = self._backend_clocks.observe(signed.signer, reply)
-        with self._judging:
-            circumstances = self._circumstances(route, ask, signed, signature, clock)
-            found = findings.check(signature, circumstances, form_known=reply.known is not None)
-            claims = signature.claims
-            iat = claims.iat
-            issuance = Issuance(
-                receipt_id=self._new_id(),
-                sent_at=self._time.wall(),
-                route=route.path,
-                asked=signed.asked,
-                signer=signed.signer,
-                replica=reply.replica,
-                format=signature.format,
-                iat=iat,
-                exp=claims.exp,
-                iat_offset_s=None if iat is None else round(iat - reply.headers_wall, 6),
-                iat_offset_bound_s=None if iat is None else round(reply.headers_mono - reply.began_mono, 6),
-                clock_offset_s=round(clock.offset_s, 6) if clock else None,
-                clock_bound_s=round(clock.bound_s, 6) if clock else None,
-                backend_clock_offset_s=round(backend_clock.offset_s, 6) if backend_clock else None,
-                backend_clock_bound_s=round(backend_clock.bound_s, 6) if backend_clock else None,
-                findings=tuple(finding.id for finding in found),
-            )
-            return Observed(signature, found, issuance)
-        return None
-
-    def _circumstances(
-        self, route: Route, ask: Ask, signed: Signed, signature: Signature, clock: Offset | None
-    ) -> Circumstances:
-        now = signed.reply.headers_wall
-        if signed.reply.known is not None:
-            # Made in this process, of what was asked, with the very secret that it would be checked with.
-            return Circumstances(now, clock, Mac.RIGHT)
-        mac = findings.check_mac(signature, self._credentials.get(signed.signer, ()))
-        meeting = self._asked_for(route.meeting_from, ask)
-        return Circumstances(now, clock, mac, meeting, self._asked_for(route.role_from, ask))
-
-    def _asked_for(self, source: Source | None, ask: Ask) -> str | None:
-        if source is None:
-            return None
-        with self._reading_request:
-            value = request_facts.read(
-                source,
-                tail=ask.tail,
-                query=ask.query,
-                body=ask.body,
-                content_type=header(ask.headers, "content-type"),
-            )
-            return None if value is None else str(value)
-        return None
 
     def _failed(
         self,
@@ -272,17 +169,6 @@ class IssuanceService:
                 detail=detail,
                 duration_s=now - began,
             )
-
-
-def _by_status(reply: Reply) -> SignatureOutcome | None:
-    """How the request ended where the body need not be read, or cannot be; None where it must."""
-    if reply.status >= 500:
-        return SignatureOutcome.BACKEND_ERROR
-    if reply.status >= 400:
-        return SignatureOutcome.REFUSED
-    if reply.status >= 300:
-        return SignatureOutcome.NO_SIGNATURE
-    return None if reply.rest is None else SignatureOutcome.UNOBSERVED
 
 
 _DETAILS: Final = {

@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 
 from ..domain.claims import JsonValue
 from ..domain.join_result import Reject
-from ..domain.ports import JoinRecord, Offset, Time
+from ..domain.ports import JoinRecord, Offset, RaisedCause, Time
 from ..domain.rate_limit import RateLimit
 from ..domain.receipt import Issuance
 from .outcomes import SignatureOutcome
@@ -81,7 +81,7 @@ class Logs:
             outcome=outcome,
             status=status,
             detail=detail,
-            duration_s=_seconds(duration_s),
+            duration_s=_rounded(duration_s),
         )
 
     def backend_retried(self, *, route: str, backend: str, second: str, detail: str) -> None:
@@ -99,9 +99,9 @@ class Logs:
             outcome=result.outcome,
             code=result.code,
             error=result.error,
-            token_age_s=_seconds(record.token_age_s),
-            age_s=_seconds(None if result.age_ms is None else result.age_ms / 1000),
-            join_s=_seconds(None if result.join_ms is None else result.join_ms / 1000),
+            token_age_s=_rounded(record.token_age_s),
+            age_s=_rounded(None if result.age_ms is None else result.age_ms / 1000),
+            join_s=_rounded(None if result.join_ms is None else result.join_ms / 1000),
             asked_zoom=result.asked,
             attempt=result.attempt,
             step=result.step,
@@ -128,13 +128,41 @@ class Logs:
         self._info(
             "clock.measured",
             source=source,
-            clock_offset_s=_seconds(offset.offset_s),
-            clock_bound_s=_seconds(offset.bound_s),
+            clock_offset_s=_rounded(offset.offset_s),
+            clock_bound_s=_rounded(offset.bound_s),
         )
 
     def clock_stepped(self, step_s: float) -> None:
         """This host's wall clock has stepped by so much."""
-        self._warning("clock.stepped", step_s=_seconds(step_s))
+        self._warning("clock.stepped", step_s=_rounded(step_s))
+
+    # Causes
+
+    def cause_suspected(self, raised: RaisedCause) -> None:
+        """A cause was raised at a backend, or at all of them."""
+        suspicion = raised.suspicion
+        self._warning(
+            "cause.suspected",
+            backend=raised.backend,
+            cause=suspicion.cause,
+            confidence=_rounded(suspicion.confidence),
+            evidence=suspicion.evidence,
+            advice=suspicion.advice,
+            replicas=suspicion.replicas,
+            predicted_failing_share=_rounded(suspicion.predicted_share),
+            observed_failing_share=_rounded(suspicion.observed_share),
+            heals_s=_rounded(suspicion.heals_s),
+        )
+
+    def cause_cleared(self, raised: RaisedCause, held_s: float) -> None:
+        """A cause is not suspected any more, `held_s` after it was raised."""
+        self._info(
+            "cause.cleared",
+            backend=raised.backend,
+            cause=raised.suspicion.cause,
+            replicas=raised.suspicion.replicas,
+            held_s=_rounded(held_s),
+        )
 
     # joinwatch itself
 
@@ -154,7 +182,7 @@ class Logs:
             method=method,
             path=path,
             status=status,
-            duration_s=_seconds(duration_s),
+            duration_s=_rounded(duration_s),
         )
 
     def _info(self, event: str, **fields: object) -> None:
@@ -212,6 +240,7 @@ class _SignatureIssued(msgspec.Struct, frozen=True, gc=False, tag_field="event",
     backend_clock_offset_s: float | None
     backend_clock_bound_s: float | None
     findings: tuple[str, ...]
+    role: int | None
     claims: Mapping[str, JsonValue]
     verdict: str
     status: int
@@ -234,6 +263,6 @@ def _issuance(issuance: Issuance) -> dict[str, object]:
     return dict(zip(_ISSUANCE_NAMES, astuple(issuance), strict=True))
 
 
-def _seconds(value: float | None) -> float | None:
-    """Microseconds are more than any clock here knows."""
+def _rounded(value: float | None) -> float | None:
+    """Microseconds are more than any clock here knows, and millionths more than any share is worth."""
     return None if value is None else round(value, 6)

@@ -94,6 +94,7 @@ _ALL: Final = (
     _gauge("backend_clock_offset_bound_seconds", "backend", "How far off backend_clock_offset can be."),
     _gauge("backend_clock_measured_timestamp_seconds", "backend", "When backend_clock_offset was measured."),
     _counter("clock_steps", "", "Steps of this host's wall clock."),
+    _gauge("cause_suspected", "backend cause", "1 while the cause is suspected; backend all: of the fleet."),
     _gauge("ledger_writable", "", "1 while the ledger takes results."),
     _histogram("ledger_commit_duration", "", DURATIONS, "Durable commits, each of a group of results."),
     _counter("observation_failures", "stage", "Observations lost because something in joinwatch failed."),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from .. import __version__
 from ..domain.attribution import ABSURD_S
+from ..domain.diagnosis.base import FLEET, Cause
 from ..domain.findings import RULES
 from ..domain.join_result import Outcome, Reject, View, sdk_major
 from ..domain.ports import JoinRecord, Offset
@@ -82,6 +83,11 @@ class Metrics:
         self._clock = _OffsetGauges(make, "joinwatch_clock")
         self._backend_clock = _OffsetGauges(make, "joinwatch_backend_clock")
         self._steps = make.counter("joinwatch_clock_steps_total")
+        suspected = make.gauge("joinwatch_cause_suspected")
+        self._suspected = {
+            backend: {cause: suspected.labels(backend, cause) for cause in Cause}
+            for backend in (*backends, FLEET)
+        }
 
         self._ledger_writable = make.gauge("joinwatch_ledger_writable")
         self._commits = make.histogram("joinwatch_ledger_commit_duration_seconds")
@@ -183,6 +189,21 @@ class Metrics:
     def clock_stepped(self) -> None:
         """This host's wall clock has stepped."""
         self._steps.inc()
+
+    # Causes
+
+    def causes_suspected(self, backend: str, causes: Collection[Cause]) -> None:
+        """These causes are suspected at a backend (or at FLEET) now, and no others. KeyError: it is not configured."""
+        for cause, gauge in self._suspected[backend].items():
+            gauge.set(1 if cause in causes else 0)
+
+    def verdicts(self) -> dict[str, dict[str, int]]:
+        """For each backend how many signatures of each verdict were sent out since the start of the process."""
+        found: dict[str, dict[str, int]] = {}
+        for family in self._verdicts.collect():
+            for sample in family.samples:
+                found.setdefault(sample.labels["backend"], {})[sample.labels["verdict"]] = int(sample.value)
+        return found
 
     # joinwatch itself
 

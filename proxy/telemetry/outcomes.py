@@ -50,3 +50,4 @@ class Stage(StrEnum):
     CLOCK = "clock"
     METRIC = "metric"
     LOG = "log"
+    DIAGNOSIS = "diagnosis"

@@ -1,4 +1,4 @@
-"""The admin listener: metrics and health, for operators only."""
+"""The admin listener: metrics, health and the summary, for operators only."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from .. import __version__
 from ..domain.ports import BackendState, LedgerState, Offset
 from ..domain.secret import Secret
+from ..services.summary import SummaryService
+from .summary import SummaryPage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,9 +28,10 @@ _HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::[0-9]*)?")
 
 _INDEX: Final = f"""joinwatch {__version__}
 
-/metrics  Prometheus text and OpenMetrics
-/readyz   ready to serve, and how the ledger and the clock are
-/livez    the process answers
+/metrics      Prometheus text and OpenMetrics
+/api/summary  the causes that are suspected, and the joins of the last hour (?since=90s, 15m, 7d) as JSON
+/readyz       ready to serve, and how the ledger and the clock are
+/livez        the process answers
 """
 
 
@@ -54,6 +57,7 @@ def admin_app(
     registry: CollectorRegistry,
     health: Health,
     before_scrape: Callable[[], None],
+    summary: SummaryService,
     hosts: frozenset[str],
     token: Secret | None,
 ) -> web.Application:
@@ -76,6 +80,7 @@ def admin_app(
 
     app.router.add_get("/", index)
     app.router.add_get("/metrics", scrape)
+    app.router.add_get("/api/summary", SummaryPage(summary).handle)
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
     return app

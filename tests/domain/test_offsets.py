@@ -289,6 +289,37 @@ def test_a_step_is_noticed_and_followed(step: float) -> None:
     assert sum(number <= 10 for number in followed_after) >= 97
 
 
+@pytest.mark.parametrize(
+    ("min_samples", "cached"),
+    [pytest.param(1, 0.0, id="as_of_a_backend"), pytest.param(2, 0.03, id="as_of_a_reference")],
+)
+def test_the_bound_holds_the_truth_again_once_a_step_is_noticed(
+    min_samples: int, cached: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = random.Random(45)
+    known = right = 0
+    for _ in range(80):
+        remote = Remote(source, theta=source.uniform(-100, 100), cached=cached)
+        window = OffsetWindow(min_samples=min_samples)
+        stepped_at, before = source.randrange(10, 40), 0
+        for number in range(70):
+            if number == stepped_at:
+                remote.theta += source.choice((-1.0, 1.0)) * source.uniform(3.0, 100.0)
+                before = window.steps
+            remote.wait(source.uniform(0.0, 10.0))
+            window.add(*remote.sample())
+            offset = window.estimate(remote.now)
+            if offset is not None and (number < stepped_at or window.steps > before):
+                known += 1
+                right += remote.holds(offset)
+        assert window.steps == before + 1
+    with capsys.disabled():
+        print(
+            f"\n  with a step in each run the bound holds the truth in {right / known:.3%} of {known} estimates"
+        )
+    assert right / known >= 0.999
+
+
 def test_two_hosts_that_disagree_are_unknown_nearly_always() -> None:
     source = random.Random(4)
     hosts = [

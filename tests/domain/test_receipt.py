@@ -59,6 +59,7 @@ BARE = msgspec.structs.replace(
     backend_clock_bound_s=None,
     findings=(),
 )
+HOST = msgspec.structs.replace(ISSUANCE, role=1)
 
 GOLDEN = (
     "AfbIoN75d3csTOCPVvipyXWcyeTobil0wteG3RXkXyL1vRzzKG-dgrHhXIo3IiqhJi7OuYfzuByuDtXhn4q-t8B4QlZ40W"
@@ -79,7 +80,7 @@ def refusal(opened_by: Receipts, token: str, now: float = SENT) -> Refusal:
     return refused.value.reason
 
 
-@pytest.mark.parametrize("issuance", [ISSUANCE, BARE], ids=["full", "bare"])
+@pytest.mark.parametrize("issuance", [ISSUANCE, BARE, HOST], ids=["full", "bare", "host"])
 def test_what_is_sealed_opens(issuance: Issuance) -> None:
     assert receipts().open(receipts().seal(issuance), SENT + 5) == issuance
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from msgspec.structs import replace as changed
 
+from proxy.domain.diagnosis.base import Cause, Suspicion
 from proxy.domain.join_result import JoinResult, Outcome, View
-from proxy.domain.ports import JoinRecord, Time
+from proxy.domain.ports import JoinRecord, RaisedCause, Time
 from proxy.domain.receipt import Issuance
 from proxy.ledger.store import Store
 from proxy.ledger.writer import LedgerWriter
@@ -42,6 +43,7 @@ FULL = JoinRecord(
         backend_clock_offset_s=-0.25,
         backend_clock_bound_s=0.51,
         findings=("time/iat_ahead", "claims/app_key_missing"),
+        role=1,
     ),
     result=JoinResult(
         result_id="result",
@@ -121,16 +123,42 @@ BARE = JoinRecord(
 )
 """Nothing is known that may be unknown."""
 
+RAISED = RaisedCause(
+    backend="java",
+    suspicion=Suspicion(
+        cause=Cause.FLOAT32_ROUNDING,
+        confidence=0.99,
+        evidence="5 of 5 iat values ≡ 64 (mod 128)",
+        advice="Math.round(float) → Math.round(double)",
+        replicas=("pod-1", "10.0.0.7:8443"),
+        predicted_share=0.262,
+        observed_share=0.25,
+        heals_s=64.0,
+    ),
+    raised_at=NOW + 0.1,
+    cleared_at=NOW + 60.7,
+)
+"""Every fact is known, and told apart from every other."""
+
+HINTED = RaisedCause("all", Suspicion(Cause.ZOOM_SIDE, 0.5, "", ""), NOW)
+"""Nothing is known that may be unknown; not cleared."""
+
 
 def record(
-    receipt: str = "r", result: str = "a", outcome: Outcome = Outcome.JOINED, received_at: float = NOW
+    receipt: str = "r",
+    result: str = "a",
+    outcome: Outcome = Outcome.JOINED,
+    received_at: float = NOW,
+    signer: str = "java_a",
+    late: bool = True,
 ) -> JoinRecord:
     """A record that differs from others in what the ledger looks at."""
     return replace(
         FULL,
-        issuance=changed(FULL.issuance, receipt_id=receipt),
+        issuance=changed(FULL.issuance, receipt_id=receipt, signer=signer),
         result=replace(FULL.result, result_id=result, outcome=outcome),
         received_at=received_at,
+        late=late,
     )
 
 

@@ -8,12 +8,13 @@ import os
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from proxy.domain.ports import LedgerUnavailable
+from proxy.domain.ports import Ledger, LedgerUnavailable, RaisedCause
 from proxy.ledger.store import Store
 
-from .builders import record, url_of, writing
+from .builders import RAISED, record, url_of, writing
 
 
 def _say(line: str) -> None:
@@ -35,6 +36,28 @@ async def append_for_ever(file: Path) -> None:
                 _say(name)
 
         await asyncio.gather(*(send() for _ in range(64)))
+
+
+async def raise_and_clear_for_ever(file: Path) -> None:
+    """One cause comes and goes; what was open at the start is taken over. Each line is printed after its commit."""
+    async with writing(lambda: Store(url_of(file))) as watched:
+        await watched.until_writable()
+        for raised in (await watched.ledger.history(0.0, 10)).open_causes:
+            _say(f"found {raised.raised_at!r}")
+            await _clear(watched.ledger, raised)
+        while True:
+            raised = replace(RAISED, raised_at=time.time(), cleared_at=None)
+            await watched.ledger.keep_causes([raised])
+            _say(f"raised {raised.raised_at!r}")
+            for confidence in (0.5, 0.9):
+                suspicion = replace(raised.suspicion, confidence=confidence)
+                await watched.ledger.keep_causes([replace(raised, suspicion=suspicion)])
+            await _clear(watched.ledger, raised)
+
+
+async def _clear(ledger: Ledger, raised: RaisedCause) -> None:
+    await ledger.keep_causes([replace(raised, cleared_at=time.time())])
+    _say(f"cleared {raised.raised_at!r}")
 
 
 async def meet_a_file_size_limit(file: Path) -> None:
@@ -71,5 +94,6 @@ async def open_at(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    programs = {each.__name__: each for each in (append_for_ever, meet_a_file_size_limit, open_at)}
+    known = (append_for_ever, raise_and_clear_for_ever, meet_a_file_size_limit, open_at)
+    programs = {each.__name__: each for each in known}
     asyncio.run(programs[sys.argv[1]](Path(sys.argv[2])))

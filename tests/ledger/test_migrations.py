@@ -37,10 +37,10 @@ def test_the_migrated_schema_is_that_of_the_tables(tmp_path: Path) -> None:
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     url = url_of(tmp_path / "joinwatch.db")
     with closing(Store(url)) as store:
-        assert store.migration == Migration(None, "0001")
+        assert store.migration == Migration(None, "0002")
         store.append([record()], 5)
     with closing(Store(url)) as store:
-        assert store.migration == Migration("0001", "0001")
+        assert store.migration == Migration("0002", "0002")
         assert store.count() == 1
 
 
@@ -65,6 +65,6 @@ async def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None
         ]
         opened = [(await child.match("^opened (.*)")).group(1) for child in children]
     assert time.time() > at
-    assert sorted(opened) == ["0001 0001"] * 5 + ["None 0001"]
+    assert sorted(opened) == ["0002 0002"] * 5 + ["None 0002"]
     with closing(Store(url_of(file))) as store:
         assert store.count() == 6

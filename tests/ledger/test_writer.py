@@ -106,7 +106,7 @@ async def test_it_starts_at_once_and_refuses_until_the_store_is_open(tmp_path: P
         assert watched.writable() == 1
     told = [{key: line[key] for key in line.keys() - {"timestamp", "level"}} for line in watched.lines]
     assert told == [
-        {"event": "ledger.migrated", "before": None, "after": "0001"},
+        {"event": "ledger.migrated", "before": None, "after": "0002"},
         {"event": "ledger.available"},
     ]
 

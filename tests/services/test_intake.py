@@ -20,12 +20,15 @@ from proxy.domain.ports import Appended, AppendedResult, JoinRecord, Ledger, Led
 from proxy.domain.receipt import Issuance, Receipts
 from proxy.ledger.kept_secret import kept_secret
 from proxy.services import intake as module
+from proxy.services.diagnosis import Diagnosis
 from proxy.services.evidence import JOINS_PER_CLIENT, MAX_CLIENTS, WINDOW_S, EvidenceQuota
 from proxy.services.intake import Deferred, IntakeService
 from proxy.telemetry.fail_open import FailOpen
 from proxy.telemetry.logs import Logs
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.outcomes import Stage
 from tests.support.beacons import beacon, encoded
+from tests.support.diagnosing import diagnosis
 from tests.support.fake_time import FakeTime
 from tests.support.secrets import CLIENT_SECRET, found_in
 
@@ -73,7 +76,13 @@ class Failing(Memory):
 class Made:
     """An intake over a ledger, with what it counted and logged."""
 
-    def __init__(self, ledger: Ledger, metrics: type[Metrics] = Metrics, logs: type[Logs] = Logs) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        metrics: type[Metrics] = Metrics,
+        logs: type[Logs] = Logs,
+        diagnoses: type[Diagnosis] = Diagnosis,
+    ) -> None:
         self.time = FakeTime()
         self.lines: list[bytes] = []
         self.metrics = metrics(backends=("java",), origins=(ORIGIN,))
@@ -83,6 +92,7 @@ class Made:
             receipts=self.receipts,
             ledger=ledger,
             evidence=EvidenceQuota(b"salt"),
+            diagnosis=diagnosis(diagnoses),
             metrics=self.metrics,
             logs=written,
             fail_open=FailOpen(self.metrics, written),
@@ -217,18 +227,42 @@ class IllLogs(Logs):
         raise RuntimeError
 
 
-async def test_ill_metrics_and_an_ill_log_cost_no_result() -> None:
+class IllDiagnosis(Diagnosis):
+    """Takes nothing in."""
+
+    def join(self, *_: Any) -> None:
+        raise RuntimeError
+
+
+async def test_ill_metrics_an_ill_log_and_an_ill_diagnosis_cost_no_result() -> None:
     ledger = Memory()
-    made = Made(ledger, IllMetrics, IllLogs)
+    made = Made(ledger, IllMetrics, IllLogs, IllDiagnosis)
     await made.take(encoded(beacon(made.receipt())))
     assert len(ledger.rows) == 1
     with pytest.raises(Rejected):
         await made.take(b"{}")
     name = "joinwatch_observation_failures_total"
-    stages = {
-        stage: made.metrics.registry.get_sample_value(name, {"stage": stage}) for stage in ("metric", "log")
+    counted = {
+        stage.value: made.metrics.registry.get_sample_value(name, {"stage": stage}) or 0 for stage in Stage
     }
-    assert stages == {"metric": 3, "log": 2}
+    lost = {stage: count for stage, count in counted.items() if count}
+    assert lost == {"metric": 3, "log": 2, "diagnosis": 1}
+
+
+async def test_the_diagnosis_is_told_of_each_join_that_is_new_to_the_ledger() -> None:
+    told: list[str] = []
+
+    class Listening(Diagnosis):
+        """Writes down what it is told."""
+
+        def join(self, record: JoinRecord) -> None:
+            told.append(record.issuance.receipt_id)
+
+    made = Made(Memory(), diagnoses=Listening)
+    one, two = (encoded(beacon(made.receipt(receipt_id=name))) for name in ("one", "two"))
+    for body in (one, one, two):
+        await made.take(body)
+    assert told == ["one", "two"]
 
 
 # Evidence

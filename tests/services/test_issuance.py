@@ -17,9 +17,11 @@ from proxy.domain.ports import Ask, Offset, Reply
 from proxy.domain.receipt import Receipts
 from proxy.domain.request_facts import parse_source
 from proxy.domain.secret import Secret
-from proxy.services import issuance as module
+from proxy.services import observer as module
 from proxy.services.backend_clocks import BackendClocks
+from proxy.services.diagnosis import Diagnosis
 from proxy.services.issuance import IssuanceService
+from proxy.services.observer import Observer
 from proxy.services.traffic import Route, Traffic
 from proxy.telemetry.fail_open import FailOpen
 from proxy.telemetry.logs import Logs
@@ -29,6 +31,7 @@ from proxy.web.bodies import UPLOADS, Uploads
 from proxy.web.clients import Clients
 from proxy.web.signatures import SignatureRoute
 from tests.support.app import MEETING, token
+from tests.support.diagnosing import diagnosis
 from tests.support.fake_time import FakeTime
 from tests.support.secrets import CLIENT_SECRET, KEY, found_in
 from tests.support.servers import RawClient
@@ -88,6 +91,10 @@ class DeadLogs(IllLogs):
     trouble = notice = raises
 
 
+class IllDiagnosis(Diagnosis):
+    signature = raises
+
+
 class HostClock:
     """This host's clock, measured."""
 
@@ -130,6 +137,7 @@ class Parts:
     logs_kind: type[Logs] = Logs
     receipts_kind: type[Receipts] = Receipts
     clocks_kind: type[BackendClocks] = BackendClocks
+    diagnosis_kind: type[Diagnosis] = Diagnosis
     host_clock: HostClock = field(default_factory=HostClock)
     redaction: Redaction = field(default_factory=Redaction)
     new_id: Callable[[], str] = lambda: "receipt-id-of-22-chars"
@@ -153,17 +161,22 @@ class Parts:
                 fail_open=fail_open,
                 time=time,
             ),
-            credentials={"java": (Credentials("app", KEY, Secret(CLIENT_SECRET)),)},
+            observer=Observer(
+                credentials={"java": (Credentials("app", KEY, Secret(CLIENT_SECRET)),)},
+                host_clock=self.host_clock,
+                backend_clocks=self.clocks_kind(("java",), metrics=self.metrics),
+                observe_max_bytes=65536,
+                fail_open=fail_open,
+                time=time,
+                new_id=self.new_id,
+            ),
+            diagnosis=diagnosis(self.diagnosis_kind),
             receipts=self.receipts_kind([bytes(32)], 86400.0),
-            host_clock=self.host_clock,
-            backend_clocks=self.clocks_kind(("java",), metrics=self.metrics),
             redaction=self.redaction,
-            observe_max_bytes=65536,
             metrics=self.metrics,
             logs=logs,
             fail_open=fail_open,
             time=time,
-            new_id=self.new_id,
         )
 
     def failures(self) -> dict[str, float]:
@@ -233,6 +246,7 @@ ILLNESSES = (
     Illness("the backend's clock", lambda: Parts(clocks_kind=IllBackendClocks), {"clock"}),
     Illness("making an id", lambda: Parts(new_id=raises), {"judge"}, receipt=False),
     Illness("sealing", lambda: Parts(receipts_kind=IllReceipts), {"receipt"}, receipt=False),
+    Illness("diagnosing", lambda: Parts(diagnosis_kind=IllDiagnosis), {"diagnosis"}),
     Illness("redacting", lambda: Parts(redaction=IllRedaction()), {"log"}),
     Illness("the log", lambda: Parts(logs_kind=IllLogs), {"log"}),
     Illness("all of the log", lambda: Parts(logs_kind=DeadLogs), {"log"}),
@@ -245,6 +259,7 @@ ILLNESSES = (
             logs_kind=DeadLogs,
             receipts_kind=IllReceipts,
             clocks_kind=IllBackendClocks,
+            diagnosis_kind=IllDiagnosis,
             host_clock=IllHostClock(),
             redaction=IllRedaction(),
             new_id=raises,

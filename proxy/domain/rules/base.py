@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
-from ..ports import Offset
+from ..diagnosis.base import Cause
+from ..ports import Headers, Offset
 from ..signature import Format, Signature
 
 
@@ -30,8 +31,24 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
-class Mac(StrEnum):
-    """What is known of the signature's HMAC."""
+class Flaw(StrEnum):
+    """Which mistake explains an HMAC that does not verify: what a probe with a damaged secret or text has shown."""
+
+    DAMAGED = "damaged"
+    """The secret in a form that a careless reader or library makes of it."""
+    SWAPPED = "swapped"
+    """Key and secret stand in each other's place, or the key was used as the secret."""
+    EMPTY = "empty"
+    OTHER_CREDENTIALS = "other_credentials"
+    """The secret of other configured credentials."""
+    ENCODING = "encoding"
+    """The right secret, but over other characters than those that arrived, or the HMAC was encoded in another way."""
+    CONSTRUCTION = "construction"
+    """The right secret, but another hash than HMAC-SHA256, or over something else than header.payload."""
+
+
+class MacState(StrEnum):
+    """Whether the HMAC verifies."""
 
     NOT_CHECKED = "not_checked"
     """No secret is configured for this backend."""
@@ -41,12 +58,31 @@ class Mac(StrEnum):
     """The token names a key that is not among the backend's configured credentials."""
 
 
+class Mac(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the signature's HMAC. `flaw`: what explains it, by proof; `detail` says it in words."""
+
+    state: MacState
+    flaw: Flaw | None = None
+    detail: str = ""
+
+    NOT_CHECKED: ClassVar[Mac]
+    RIGHT: ClassVar[Mac]
+    WRONG: ClassVar[Mac]
+    UNKNOWN_KEY: ClassVar[Mac]
+
+
+Mac.NOT_CHECKED = Mac(MacState.NOT_CHECKED)
+Mac.RIGHT = Mac(MacState.RIGHT)
+Mac.WRONG = Mac(MacState.WRONG)
+Mac.UNKNOWN_KEY = Mac(MacState.UNKNOWN_KEY)
+
+
 class Circumstances(msgspec.Struct, frozen=True, gc=False):
     """What was known when the signature was issued.
 
     `now` is the proxy's wall time when the backend's headers arrived; `clock` this host's offset against its
     reference, None when unmeasured; `meeting` and `role` what the request asked for, None when it did not say or
-    nobody configured where it says it.
+    nobody configured where it says it; `headers` those of the reply, empty where they are not known.
     """
 
     now: float
@@ -54,15 +90,19 @@ class Circumstances(msgspec.Struct, frozen=True, gc=False):
     mac: Mac = Mac.NOT_CHECKED
     meeting: str | None = None
     role: str | None = None
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or worth knowing, about one signature. `detail` has the numbers of this one."""
+    """One thing that is wrong, or worth knowing, about one signature. `detail` has the numbers of this one.
+
+    What is only worth knowing points to no cause.
+    """
 
     id: str
     severity: Severity
-    cause: str | None
+    cause: Cause | None
     summary: str
     detail: str
 
@@ -79,7 +119,7 @@ class Rule:
 
     id: str
     severity: Severity
-    cause: str | None
+    cause: Cause | None
     summary: str
     source: str
     formats: frozenset[Format]
@@ -104,7 +144,7 @@ class Rules(list[Rule]):
         summary: str,
         *,
         source: str,
-        cause: str | None = None,
+        cause: Cause | None = None,
         formats: frozenset[Format] = SDK,
     ) -> Callable[[Check], Check]:
         """Decorate the function that checks this rule."""

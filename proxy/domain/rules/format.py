@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from ..diagnosis.base import Cause
 from ..signature import HEXADECIMAL, JWT_FORMATS, Format, Signature
 from .base import Circumstances, Hit, Rules, Severity
+
+MAC_BYTES: Final = 32
+_OTHER_LENGTHS: Final = {
+    0: "it cannot be decoded",
+    20: "that is the length of SHA-1",
+    48: "that is the length of SHA-384",
+    64: "that is the length of SHA-512, and of hexadecimal digits that were encoded once more",
+}
 
 RULES = Rules()
 
@@ -24,7 +35,7 @@ def _native(_signature: Signature, at: Circumstances) -> Hit:
     Severity.REFUSED,
     "This is a signature of the JWT app type, which Zoom shut down in 2023.",
     source="Zoom devforum 78401, 83251",
-    cause="wrong_format",
+    cause=Cause.WRONG_FORMAT,
     formats=frozenset({Format.LEGACY}),
 )
 def _legacy(_signature: Signature, _at: Circumstances) -> Hit:
@@ -36,7 +47,7 @@ def _legacy(_signature: Signature, _at: Circumstances) -> Hit:
     Severity.REFUSED,
     "This is a Video SDK token; it cannot join meetings.",
     source="developers.zoom.us, Video SDK authorization",
-    cause="wrong_product",
+    cause=Cause.WRONG_PRODUCT,
     formats=frozenset({Format.VIDEO_SDK}),
 )
 def _video_sdk(_signature: Signature, _at: Circumstances) -> Hit:
@@ -48,7 +59,7 @@ def _video_sdk(_signature: Signature, _at: Circumstances) -> Hit:
     Severity.REFUSED,
     "This is a token, but not a Meeting SDK signature.",
     source="Zoom devforum 98154, 46614",
-    cause="wrong_product",
+    cause=Cause.WRONG_PRODUCT,
     formats=frozenset({Format.REST_JWT, Format.OAUTH, Format.OTHER_JWT}),
 )
 def _other_token(signature: Signature, _at: Circumstances) -> Hit:
@@ -66,7 +77,7 @@ def _other_token(signature: Signature, _at: Circumstances) -> Hit:
     Severity.REFUSED,
     "Only the HMAC was returned: the header and the payload are missing.",
     source="Zoom devforum 85908, 98154",
-    cause="wrong_format",
+    cause=Cause.WRONG_FORMAT,
     formats=frozenset({Format.HMAC_ONLY}),
 )
 def _hmac_only(_signature: Signature, _at: Circumstances) -> Hit:
@@ -78,7 +89,7 @@ def _hmac_only(_signature: Signature, _at: Circumstances) -> Hit:
     Severity.REFUSED,
     "The signature's algorithm is not HS256, the only one that Zoom accepts.",
     source="Zoom Meeting SDK documentation: header of the signature",
-    cause="wrong_format",
+    cause=Cause.WRONG_FORMAT,
 )
 def _algorithm(signature: Signature, _at: Circumstances) -> Hit:
     return None if signature.alg == "HS256" else "Set alg to HS256 and sign with HMAC-SHA256."
@@ -89,7 +100,7 @@ def _algorithm(signature: Signature, _at: Circumstances) -> Hit:
     Severity.REFUSED,
     "The HMAC is missing: the signature ends after its payload.",
     source="RFC 7515 sections 5.2 and 7.1: a signature without its third part cannot verify",
-    cause="wrong_format",
+    cause=Cause.WRONG_FORMAT,
     formats=JWT_FORMATS,
 )
 def _mac_missing(signature: Signature, _at: Circumstances) -> Hit:
@@ -97,11 +108,26 @@ def _mac_missing(signature: Signature, _at: Circumstances) -> Hit:
 
 
 @RULES.add(
+    "format/mac_length",
+    Severity.REFUSED,
+    "The HMAC has not the 32 bytes of HS256: it was cut off, or is none.",
+    source="RFC 7518 section 3.2: HS256 is HMAC with SHA-256",
+    cause=Cause.ENCODING_DAMAGE,
+)
+def _mac_length(signature: Signature, _at: Circumstances) -> Hit:
+    length = len(signature.mac)
+    if length == MAC_BYTES or signature.segments != 3 or signature.alg != "HS256":
+        return None
+    why = _OTHER_LENGTHS.get(length, "characters were lost, or added, after it was signed")
+    return f"It has {length} bytes: {why}."
+
+
+@RULES.add(
     "format/segments",
     Severity.REFUSED,
     "The signature has more than three parts.",
     source="RFC 7515 section 7.1; seen where requests share fields, as in Zoom devforum 70827",
-    cause="shared_state",
+    cause=Cause.SHARED_STATE,
     formats=JWT_FORMATS,
 )
 def _segments(signature: Signature, _at: Circumstances) -> Hit:
@@ -113,7 +139,7 @@ def _segments(signature: Signature, _at: Circumstances) -> Hit:
     Severity.WARNING,
     "The signature is not plain base64url, which RFC 7515 asks for.",
     source="RFC 7515 section 2; Zoom devforum 81534 (padding), 85908; mieszko4/react-native-zoom-us#340 (hexadecimal)",
-    cause="encoding_damage",
+    cause=Cause.ENCODING_DAMAGE,
     formats=JWT_FORMATS,
 )
 def _encoding(signature: Signature, _at: Circumstances) -> Hit:

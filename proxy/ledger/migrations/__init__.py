@@ -9,8 +9,9 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ..errors import StoreError
 
@@ -35,14 +36,29 @@ def upgrade(engine: Engine) -> Migration:
     """
     with _one_at_a_time, engine.begin() as connection:
         before = MigrationContext.configure(connection).get_current_revision()
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-        config.set_main_option("path_separator", "os")
         try:
-            command.upgrade(config, "head")
+            command.upgrade(_config(connection), "head")
         except CommandError as error:
             raise StoreError(
                 f"its schema (revision {before}) was made by a newer release of joinwatch ({error}): "
                 "install that release, or configure another ledger.url"
             ) from error
         return Migration(before, MigrationContext.configure(connection).get_current_revision())
+
+
+def check(connection: Connection) -> None:
+    """Raises StoreError unless the schema is the one of this release."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    wanted = ScriptDirectory.from_config(_config(connection)).get_current_head()
+    if found != wanted:
+        raise StoreError(
+            f"its schema is revision {found}, not {wanted}: start this release of joinwatch on it once, which"
+            " migrates it, or use the release that made it"
+        )
+
+
+def _config(connection: Connection) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

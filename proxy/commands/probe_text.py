@@ -1,0 +1,211 @@
+"""A probe's result in words and as JSON: what was found, else how much was covered and what cannot be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from ..domain.diagnosis.mends import MENDS
+from ..domain.ports import Offset
+from ..domain.rules.base import DATED
+from ..services.probe_report import CYCLE_S, LIKELY, Ending, Named, Report
+
+WRONG_MAC: Final = "mac/wrong"
+UNKNOWN_KEY: Final = "mac/unknown_key"
+OTHER_MEETING: Final = "request/meeting_mismatch"
+
+_UNSEEN: Final = (
+    "Not visible from here: hosts that the balancer sent none of these requests to, what pages do with the signature, "
+    "and what Zoom says of it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was known before the first request. `host_clock`: this host's own, or why it is not measured."""
+
+    url: str
+    host_clock: Offset | str
+    verifies: bool
+    """Key and secret were given."""
+    varies: bool
+    """Each request was for another meeting."""
+    compares: bool
+    """It is known where the request names the meeting."""
+
+
+def as_json(report: Report, facts: Facts) -> dict[str, object]:
+    """The object that --json prints. Times are seconds; `since` is UTC."""
+    clock = report.backend_clock
+    host = facts.host_clock if isinstance(facts.host_clock, Offset) else None
+    return {
+        "url": facts.url,
+        "ending": report.ending,
+        "elapsed_s": round(report.elapsed_s, 3),
+        "requests": report.requests,
+        "signatures": report.signatures,
+        "no_signature": report.failures,
+        "distinct_iats": report.distinct_iats,
+        "lead_s": None if report.lead_s is None else [round(each, 3) for each in report.lead_s],
+        "phases_s": report.phases,
+        "parallel": report.parallel,
+        "replicas": list(report.replicas),
+        "clock": {
+            "backend_offset_s": None if clock is None else round(clock.offset_s, 3),
+            "bound_s": None if clock is None else round(clock.bound_s, 3),
+            "host_offset_s": None if host is None else round(host.offset_s, 6),
+            "host_bound_s": None if host is None else round(host.bound_s, 6),
+        },
+        "hmac": _hmac(report, facts),
+        "findings": report.findings,
+        "causes": [_cause_json(each) for each in report.named],
+    }
+
+
+def as_text(report: Report, facts: Facts) -> str:
+    """What is printed for people."""
+    lines: list[str] = []
+    for each in report.causes:
+        lines += [*_cause(each), ""]
+    if not report.causes:
+        lines += [f"nothing found at {facts.url}{_cut_short(report)}", ""]
+    elif report.ending is Ending.CAUSE and len(report.causes) == 1:
+        lines += [
+            "The probe stopped here. Mend this and probe again: something else may stand behind it.",
+            "",
+        ]
+    lines += (
+        f"not sure: {_title(each)}: {each.suspicion.evidence}" for each in report.named if not _found(each)
+    )
+    lines += _covered(report, facts)
+    lines.append(_UNSEEN)
+    return "\n".join(lines)
+
+
+def _found(named: Named) -> bool:
+    return named.suspicion.confidence >= LIKELY
+
+
+def _cut_short(report: Report) -> str:
+    return (
+        f" in the {report.elapsed_s:.0f} s until it was stopped"
+        if report.ending is Ending.INTERRUPTED
+        else ""
+    )
+
+
+def _title(named: Named) -> str:
+    cause = named.suspicion.cause
+    return f"{cause}: {MENDS[cause].title}"
+
+
+def _cause(named: Named) -> Iterator[str]:
+    suspicion = named.suspicion
+    yield f"{_title(named)} (confidence {suspicion.confidence:.2f})"
+    yield f"  seen      {suspicion.evidence}"
+    if suspicion.replicas:
+        yield f"  only at   {', '.join(suspicion.replicas)}"
+    yield f"  means     {MENDS[suspicion.cause].meaning}"
+    if suspicion.predicted_share is not None:
+        yield f"  predicts  {suspicion.predicted_share * 100:.1f} % of the joins fail{_heals(suspicion.heals_s)}"
+    yield f"  mend      {suspicion.advice}"
+    for language, fix in MENDS[suspicion.cause].lines.items():
+        yield f"    {language:<11} {fix.wrong}"
+        yield f"    {'':<8}->  {fix.right}"
+
+
+def _heals(heals_s: float | None) -> str:
+    return "" if heals_s is None else f"; a refused signature works after at most {heals_s:.0f} s"
+
+
+def _covered(report: Report, facts: Facts) -> Iterator[str]:
+    every = "" if report.signatures == report.requests else f" of {report.requests} requests"
+    yield f"  {report.signatures} signatures{every} in {report.elapsed_s:.0f} s, {report.distinct_iats} distinct iat"
+    if report.failures:
+        counts = ", ".join(f"{kind}: {count}" for kind, count in report.failures.items())
+        yield f"  without a signature: {counts}; the last: {report.last_failure}"
+    if report.lead_s is None:
+        yield "  no iat that is a time"
+    else:
+        lo, hi = report.lead_s
+        steady = "as steady as whole seconds are" if report.steady else "not steady"
+        yield f"  iat between {lo:+.2f} and {hi:+.2f} s from this host's time, {steady}"
+    yield f"  {report.phases} of the {CYCLE_S} s in which a time rounded to a 32-bit float stands still"
+    yield f"  {_backend_clock(report)}"
+    yield f"  {_host_clock(report, facts)}"
+    yield f"  HMAC: {_HMAC[_hmac(report, facts)]}"
+    yield f"  {_parallel(report, facts)}"
+    if report.repeated:
+        yield f"  {report.repeated} replies had a token that had been handed out seconds before"
+    if report.findings:
+        counts = ", ".join(f"{finding}: {count}" for finding, count in report.findings.items())
+        yield f"  about single signatures: {counts}"
+
+
+def _backend_clock(report: Report) -> str:
+    clock = report.backend_clock
+    if clock is None:
+        return "the endpoint's clock: unknown, its replies have no Date, a cached one, or one that contradicts itself"
+    return (
+        f"the endpoint's clock by its Date: {clock.offset_s:+.2f} s from this host's, ± {clock.bound_s:.2f}"
+    )
+
+
+def _host_clock(report: Report, facts: Facts) -> str:
+    clock = facts.host_clock
+    if isinstance(clock, str):
+        text = f"this host's own clock is not measured, so all leads are relative to it: {clock}"
+    else:
+        text = f"this host's own clock by its kernel: {clock.offset_s:+.3f} s, ± {clock.bound_s:.3f}"
+    return f"{text} (it was set meanwhile: leads from before were dropped)" if report.stepped else text
+
+
+_HMAC: Final = {
+    "not_checked": "not checked; give --key and --secret-file",
+    "right": "right in all of them",
+    "wrong": "wrong in some or all of them",
+    "unknown_key": "not checked: the signatures name another key than --key",
+    "none": "not checked: none is a Meeting SDK or legacy signature",
+}
+
+
+def _hmac(report: Report, facts: Facts) -> str:
+    if not facts.verifies:
+        return "not_checked"
+    if not set(report.formats) & {str(each) for each in DATED}:
+        return "none"
+    if WRONG_MAC in report.findings:
+        return "wrong"
+    return "unknown_key" if UNKNOWN_KEY in report.findings else "right"
+
+
+def _parallel(report: Report, facts: Facts) -> str:
+    if not report.bursts:
+        return "no parallel requests"
+    asked = f"{report.parallel} requests in {report.bursts} bursts"
+    if not facts.varies:
+        return f"{asked}, all for one meeting: write {{meeting}} in the body or the URL to tell shared state"
+    if not facts.compares:
+        return (
+            f"{asked}; whether each got its own meeting cannot be told, as {{meeting}} does not stand alone in JSON,"
+            " a query field or a path segment"
+        )
+    others = report.findings.get(OTHER_MEETING, 0)
+    return f"{asked}; " + (
+        "every signature names its own meeting" if not others else f"{others} signatures name another"
+    )
+
+
+def _cause_json(named: Named) -> dict[str, object]:
+    suspicion = named.suspicion
+    return {
+        "cause": suspicion.cause,
+        "since": datetime.fromtimestamp(named.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "confidence": suspicion.confidence,
+        "evidence": suspicion.evidence,
+        "predicted_failing_share": suspicion.predicted_share,
+        "observed_failing_share": suspicion.observed_share,
+        "advice": suspicion.advice,
+    }

@@ -1,0 +1,129 @@
+"""Where a report comes from: the admin listener of a running joinwatch, or a ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from ..ledger.errors import StoreError
+from ..ledger.read_only import tally_of
+from ..services.summary import Known, summarise
+from ..services.summary_shape import Summary
+
+CONNECT_S: Final = 5.0
+ANSWER_S: Final = 40.0
+"""joinwatch itself gives up counting after 20 s."""
+
+MAX_BYTES: Final = 16 << 20
+
+
+class NothingAnswers(Exception):
+    """No connection, or no answer; the message says where and why."""
+
+
+class NoSummary(Exception):
+    """What answered gave no summary, or the ledger none; the message says why and what to do."""
+
+
+class _Refusal(msgspec.Struct):
+    code: str
+    message: str
+
+
+class _Refused(msgspec.Struct):
+    error: _Refusal
+
+
+def from_admin(base: str, period_s: float, token: str | None, host: str | None = None) -> Summary:
+    """Ask an admin listener; `host` is the Host header where it is not the URL's.
+
+    Raises NothingAnswers and NoSummary; neither shows the token.
+    """
+    url = _checked(base)
+    try:
+        status, body = asyncio.run(_ask(url, period_s, token, host))
+    except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        raise NothingAnswers(f"nothing answers at {url} ({_why(error)})") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise NoSummary(
+            f"{url} does not answer as an admin listener does ({type(error).__name__})"
+        ) from error
+    if status != 200:
+        raise NoSummary(f"{url} answered {status}{_reason(status, body)}")
+    try:
+        return msgspec.json.decode(body, type=Summary)
+    except msgspec.MsgspecError as error:
+        raise NoSummary(
+            f"{url} answered what is no summary ({error}): name the admin listener of this release"
+        ) from error
+
+
+def from_ledger(file: Path, backends: tuple[str, ...], period_s: float, silence: NothingAnswers) -> Summary:
+    """What a ledger holds, because of that silence. Raises NoSummary."""
+    now = time.time()
+    if not file.exists():
+        raise NoSummary(
+            f"{silence}, and there is no ledger {file}: start joinwatch, or name --config FILE or --admin URL"
+        )
+    try:
+        tally = tally_of(file, now - period_s)
+    except StoreError as error:
+        raise NoSummary(f"{silence}, and {error}") from error
+    suspected = [each for each in tally.causes if each.cleared_at is None]
+    return summarise(
+        Known(now=now, since=now - period_s, tally=tally, suspected=suspected, backends=backends)
+    )
+
+
+def _checked(base: str) -> URL:
+    try:
+        url = URL(base)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise NoSummary("--admin is not a URL: write for example http://127.0.0.1:4001")
+    if url.user is not None or url.password is not None:
+        raise NoSummary("--admin has a user or password in it: put the token into JOINWATCH_ADMIN_TOKEN")
+    return url.with_query(None).with_fragment(None)
+
+
+async def _ask(base: URL, period_s: float, token: str | None, host: str | None) -> tuple[int, bytes]:
+    headers = {"Host": host} if host else {}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token.strip()}"
+    timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
+    url = (base / "api" / "summary").with_query(since=f"{period_s:.0f}s")
+    async with (
+        aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("Accept-Encoding",)) as session,
+        session.get(url, headers=headers, allow_redirects=False) as reply,
+    ):
+        body = b""
+        while len(body) <= MAX_BYTES and (chunk := await reply.content.read(65536)):
+            body += chunk
+        if len(body) > MAX_BYTES:
+            raise ValueError
+        return reply.status, body
+
+
+def _why(error: aiohttp.ClientConnectionError | TimeoutError) -> str:
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    number = error.errno if isinstance(error, aiohttp.ClientOSError) else None
+    return os.strerror(number).lower() if number is not None and number > 0 else type(error).__name__
+
+
+def _reason(status: int, body: bytes) -> str:
+    """joinwatch's own words, where it was joinwatch."""
+    try:
+        told = ": " + msgspec.json.decode(body, type=_Refused).error.message
+    except msgspec.MsgspecError:
+        told = ": is that the admin listener of this release?"
+    text = "".join(each if each.isprintable() else "?" for each in told[:500])
+    return text + (" ($JOINWATCH_ADMIN_TOKEN)" if status == 401 else "")

@@ -1,0 +1,180 @@
+"""A summary in words for a terminal. Whatever came from a ledger or a network is stripped of control characters."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from ..domain.diagnosis.base import FLEET
+from ..domain.join_result import Outcome
+from ..services.summary_shape import BackendSummary, CauseSummary, ClockSummary, Rate, Summary
+
+WIDTH: Final = 100
+UNKNOWN: Final = "?"
+
+_COLUMNS: Final = ("backend", *(str(outcome) for outcome in Outcome), "late", "3712 rate, 95 % interval")
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """ANSI colours, or none."""
+
+    coloured: bool
+
+    def bold(self, text: str) -> str:
+        """Headings."""
+        return self._in("1", text)
+
+    def red(self, text: str) -> str:
+        """What is wrong."""
+        return self._in("31;1", text)
+
+    def green(self, text: str) -> str:
+        """What is well."""
+        return self._in("32", text)
+
+    def dim(self, text: str) -> str:
+        """What is past."""
+        return self._in("2", text)
+
+    def _in(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured else text
+
+
+def clean(text: str) -> str:
+    """On one line, without what a terminal would obey: control and formatting characters become "?"."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+
+
+def as_text(summary: Summary, source: str, paint: Paint) -> str:
+    """The whole report. `source` is where it came from."""
+    lines = [
+        paint.bold(
+            f"joins from {_moment(summary.since)} to {_moment(summary.generated_at)}, by {clean(source)}"
+        )
+    ]
+    if not summary.ledger.available:
+        lines.append(paint.red(f"the ledger cannot be read: {clean(summary.ledger.detail)}"))
+    if summary.host_clock is not None:
+        lines.append(f"this host's clock: {_offset(summary.host_clock)}")
+    if summary.zoom_tolerance_s is not None:
+        low, high = summary.zoom_tolerance_s
+        lines.append(
+            f"Zoom takes an iat that is {low:.1f} s ahead and refuses one of {high:.1f} s, as joins have shown"
+        )
+    lines += ["", *_table(summary, paint), ""]
+    causes = 0
+    for name, backend in summary.backends.items():
+        causes += len(backend.causes)
+        lines += _backend(name, backend, summary.generated_at, paint)
+    if not causes:
+        lines.append(paint.green("no cause is suspected"))
+    return "\n".join(lines).rstrip("\n")
+
+
+def _table(summary: Summary, paint: Paint) -> Iterator[str]:
+    rows = [_COLUMNS, *(_row(name, backend) for name, backend in summary.backends.items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for number, row in enumerate(rows):
+        cells = [
+            cell.ljust(width) if column in (0, len(row) - 1) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        line = "  ".join(cells).rstrip()
+        yield paint.bold(line) if number == 0 else line
+
+
+def _row(name: str, backend: BackendSummary) -> tuple[str, ...]:
+    joins = backend.joins
+    counts = (UNKNOWN if joins is None else f"{joins.get(outcome, 0):,}" for outcome in Outcome)
+    late = UNKNOWN if backend.late is None else f"{backend.late:,}"
+    share = UNKNOWN if joins is None else _rate(backend.rate_3712)
+    return clean(name), *counts, late, share
+
+
+def _rate(rate: Rate | None) -> str:
+    if rate is None:
+        return "no joins"
+    return f"{_percent(rate.share)} ({100 * rate.low:.1f} to {100 * rate.high:.1f} %)"
+
+
+def _backend(name: str, backend: BackendSummary, now: datetime, paint: Paint) -> Iterator[str]:
+    past = backend.cleared_causes or ()
+    known = {replica: clock for replica, clock in backend.replicas.items() if clock is not None}
+    if not (backend.causes or past or known):
+        return
+    yield paint.bold("all backends" if name == FLEET else clean(name))
+    for replica, clock in sorted(known.items()):
+        yield f"  clock of {clean(replica) or 'its host'}: {_offset(clock)}"
+    for cause in backend.causes:
+        yield from _cause(cause, now, paint)
+    for cause in past:
+        yield paint.dim(f"  was {_title(cause, now)}")
+    yield ""
+
+
+def _cause(cause: CauseSummary, now: datetime, paint: Paint) -> Iterator[str]:
+    yield "  " + paint.red(clean(cause.cause)) + _title(cause, now).removeprefix(clean(cause.cause))
+    yield from _wrapped("evidence", cause.evidence)
+    shares = [
+        f"{_percent(share)} of the joins {verb}"
+        for share, verb in (
+            (cause.predicted_failing_share, "should fail by it"),
+            (cause.observed_failing_share, "did"),
+        )
+        if share is not None
+    ]
+    if cause.heals_s is not None:
+        shares.append(f"a refused signature works after at most {cause.heals_s:.0f} s")
+    if shares:
+        yield from _wrapped("costs", ", ".join(shares))
+    if cause.replicas:
+        yield from _wrapped("replicas", ", ".join(cause.replicas))
+    yield from _wrapped("mend", cause.advice)
+
+
+def _title(cause: CauseSummary, now: datetime) -> str:
+    ended = cause.until or now
+    held = _span(max(0.0, (ended - cause.since).total_seconds()))
+    times = f"since {_moment(cause.since)}" if cause.until is None else f"from {_moment(cause.since)}"
+    failed = (
+        ""
+        if cause.failed_joins is None
+        else f"; {cause.failed_joins:,} joins failed on their signature meanwhile"
+    )
+    return f"{clean(cause.cause)}, confidence {cause.confidence:.2f}, {times}, for {held}{failed}"
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        clean(text),
+        WIDTH,
+        initial_indent=f"    {label:<10}",
+        subsequent_indent=" " * 14,
+        break_on_hyphens=False,
+    )
+
+
+def _offset(clock: ClockSummary) -> str:
+    return f"{clock.offset_s:+.3f} s ± {clock.bound_s:.3f}"
+
+
+def _moment(at: datetime) -> str:
+    try:
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:  # A stranger's answer: at the end of the calendar.
+        return UNKNOWN
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,29 @@
+"""The rules for a backend: from many signatures and joins to named causes with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .diagnosis.base import FLEET, Cause, Suspicion
+from .diagnosis.fleet import fleet_causes
+from .diagnosis.join_causes import with_joins
+from .diagnosis.signature_causes import signature_causes
+from .diagnosis.windows import BackendWindow
+
+__all__ = ["FLEET", "Cause", "Suspicion", "diagnose", "diagnose_backend"]
+
+
+def diagnose(windows: Mapping[str, BackendWindow], now: float) -> dict[str, tuple[Suspicion, ...]]:
+    """What is suspected now: for each backend its causes, and under FLEET what concerns all of them.
+
+    `now` is this host's wall time in epoch seconds. A look costs milliseconds: not for the signature's way.
+    """
+    return fleet_causes(
+        {name: diagnose_backend(window, now) for name, window in windows.items()}, windows, now
+    )
+
+
+def diagnose_backend(window: BackendWindow, now: float) -> tuple[Suspicion, ...]:
+    """What one backend is suspected of, the surest first."""
+    found = with_joins(signature_causes(window, now), window, now)
+    return tuple(sorted(found, key=lambda each: -each.confidence))

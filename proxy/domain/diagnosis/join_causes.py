@@ -1,0 +1,206 @@
+"""What joins add: how sure a cause is that signatures tell, and the causes that only joins tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ..join_result import Outcome
+from .base import Cause, Suspicion
+from .exact import wilson
+from .finding_causes import without_companions
+from .mends import advice
+from .persistence import still
+from .predicates import LEAD_CAUSES, VISIBLE, Hidden, Visible, hidden
+from .sightings import JoinSeen
+from .tables import ENOUGH, USUAL_SHARE, Counts, Table, counts, described, once_each, refused, table, too_many
+from .windows import JOINS_WINDOW_S, BackendWindow
+from .wording import percent
+
+NEWEST: Final = 24
+SURE: Final = 0.99
+DOUBTED: Final = 0.7
+MANY_JOINS: Final = 30
+
+CODES: Final[Mapping[Cause, frozenset[str]]] = {
+    Cause.UNKNOWN_KEY: frozenset({"3704", "3710"}),
+    Cause.STALE_SIGNATURE: frozenset({"3705"}),
+    Cause.MEETING_MISMATCH: frozenset({"3706", "3707"}),
+    Cause.HOST_ROLE: frozenset({"3708", "3711"}),
+    Cause.OTHER_ACCOUNT: frozenset(str(code) for code in range(4011, 4019)),
+}
+"""What Zoom itself says with its code."""
+
+
+class Joins:
+    """The joins of a backend's window, and the tests over them."""
+
+    def __init__(self, window: BackendWindow, now: float) -> None:
+        self.all = once_each(window.recent_joins(now))
+        self.judged = [join for join in self.all if refused(join) or join.outcome is Outcome.JOINED]
+        seen = [join for join in self.judged if any(each.holds(join) for each in VISIBLE)]
+        marked = set(map(id, seen))
+        self.rest = [join for join in self.judged if id(join) not in marked]
+        self.hidden = hidden(self.rest)
+        self.tries = (len(VISIBLE) + len(self.hidden) + len(CODES)) * max(1, len(self.all))
+        """Predicates x looks: each new join can have been looked at once."""
+        tally = window.join_tally.since(now - JOINS_WINDOW_S)
+        self.refused = tally.counts[Outcome.INVALID_SIGNATURE]
+        self.ended = tally.total - tally.counts[Outcome.NO_RESULT]
+
+    @property
+    def observed(self) -> float | None:
+        """The share of joins that ended with an invalid signature; None where nobody has joined."""
+        return self.refused / self.ended if self.ended else None
+
+    def told(self) -> str:
+        """The observed share with its uncertainty."""
+        if not self.ended:
+            return "No join was reported yet."
+        lo, hi = wilson(self.refused, self.ended)
+        return (
+            f"Observed: {self.refused} of {self.ended} joins failed as invalid signature, "
+            f"{percent(self.refused / self.ended)} (95 %: {percent(lo)} to {percent(hi)})."
+        )
+
+
+def with_joins(found: Sequence[Suspicion], window: BackendWindow, now: float) -> list[Suspicion]:
+    """The causes that signatures told, weighed by the joins, and those that joins tell."""
+    joins = Joins(window, now)
+    causes = {each.cause: each for each in found}
+    for visible in VISIBLE:
+        _weigh(visible, causes, joins)
+    _by_codes(causes, joins)
+    _by_circumstance(causes, joins)
+    observed = joins.observed
+    told = joins.told()
+    return without_companions([_compared(each, joins, told, observed) for each in causes.values()])
+
+
+def _weigh(visible: Visible, causes: dict[Cause, Suspicion], joins: Joins) -> None:
+    spoken_for = [cause for cause in visible.speaks_for if cause in causes]
+    if not spoken_for and visible.raises is None:
+        return
+    test = table(visible.what, visible.holds, joins.judged, joins.tries)
+    if not test.tells or not _goes_on(joins.judged, visible.holds, refused, test.true.share):
+        return
+    for cause in spoken_for:
+        one = causes[cause]
+        causes[cause] = replace(
+            one, confidence=max(one.confidence, SURE), evidence=f"{one.evidence} Joins agree: {test}."
+        )
+    if not spoken_for and visible.raises is not None:
+        _raise(causes, visible.raises, SURE, f"Joins tell: {test}.")
+
+
+def _by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
+    for cause, codes in CODES.items():
+
+        def failed(join: JoinSeen, codes: frozenset[str] = codes) -> bool:
+            return join.code in codes
+
+        of = counts(joins.all, failed)
+        p = too_many(of, joins.tries)
+        if of.failed and p < ENOUGH and _goes_on(joins.all, lambda _join: True, failed, of.share):
+            named = ", ".join(sorted({join.code or "" for join in joins.all if failed(join)}))
+            evidence = f"Zoom answers {named} to {described(of)} (exact test, corrected: p = {p:.0e})."
+            if cause in causes:
+                one = causes[cause]
+                causes[cause] = replace(one, confidence=SURE, evidence=f"{one.evidence} {evidence}")
+            else:
+                _raise(causes, cause, SURE, evidence, observed=of.share)
+
+
+def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
+    """What the signatures do not show, the strongest first; then what is left without any explanation."""
+    rest = joins.rest
+    if not LEAD_CAUSES.isdisjoint(causes):
+        rest = [join for join in rest if join.token_age_s is not None]
+    tested: list[Table] = []
+    candidates = joins.hidden
+    while candidates:
+        tests = [(table(each.what, each.holds, rest, joins.tries), each) for each in candidates]
+        best, circumstance = min(tests, key=lambda one: one[0].p)
+        if not best.tells or not _goes_on(rest, circumstance.holds, refused, best.true.share):
+            tested += [test for test, _ in tests]
+            break
+        _raise_hidden(causes, circumstance, best, joins)
+        rest = [join for join in rest if not circumstance.holds(join)]
+        candidates = [each for each in candidates if each is not circumstance]
+    of = counts(rest)
+    p = too_many(of, joins.tries)
+    if (
+        p < ENOUGH
+        and _goes_on(rest, lambda _join: True, refused, of.share)
+        and Cause.UNEXPLAINED not in causes
+    ):
+        _raise(causes, Cause.UNEXPLAINED, 0.9, _ruled_out(of, p, tested, joins))
+
+
+def _raise_hidden(causes: dict[Cause, Suspicion], what: Hidden, test: Table, joins: Joins) -> None:
+    more = ""
+    if what.cause is Cause.UNEXPLAINED:
+        more = " Nothing in the signatures differs between the views."
+    share = test.true.total / len(joins.judged) * test.true.share
+    replicas = (what.value,) if what.cause is Cause.REPLICA_SPECIFIC else ()
+    one = causes.get(what.cause)
+    if one is not None:
+        evidence = f"{one.evidence} Joins agree: {test}."
+        causes[what.cause] = replace(one, confidence=SURE, evidence=evidence)
+        return
+    causes[what.cause] = Suspicion(
+        what.cause, SURE, f"Joins tell: {test}.{more}", advice(what.cause), replicas, predicted_share=share
+    )
+
+
+def _ruled_out(of: Counts, p: float, tested: Sequence[Table], joins: Joins) -> str:
+    seen = [f"{each.what} ({_failed_with(each, joins)})" for each in VISIBLE]
+    compared = [f"{each.what} ({each.true.failed} of {each.true.total})" for each in tested]
+    also = f" No difference that tells: {'; '.join(compared)}." if compared else ""
+    return (
+        f"{described(of)} failed as invalid signature, and nothing wrong is seen in their signatures (exact test against "
+        f"{percent(USUAL_SHARE)}, corrected: p = {p:.0e}). Ruled out, with how many failed joins had it: "
+        f"{'; '.join(seen)}.{also}"
+    )
+
+
+def _failed_with(visible: Visible, joins: Joins) -> str:
+    known = [held for join in joins.judged if refused(join) and (held := visible.holds(join)) is not None]
+    return f"{sum(known)} of {len(known)}" if known else "not known"
+
+
+def _goes_on(
+    joins: Sequence[JoinSeen],
+    holds: Callable[[JoinSeen], bool | None],
+    failed: Callable[[JoinSeen], bool],
+    share: float,
+) -> bool:
+    """Whether the newest joins of which it holds fail as those before."""
+    newest = [join for join in joins if holds(join)][-NEWEST:]
+    return still(sum(map(failed, newest)), len(newest), share)
+
+
+def _raise(
+    causes: dict[Cause, Suspicion],
+    cause: Cause,
+    confidence: float,
+    evidence: str,
+    observed: float | None = None,
+) -> None:
+    causes[cause] = Suspicion(cause, confidence, evidence, advice(cause), observed_share=observed)
+
+
+def _compared(one: Suspicion, joins: Joins, told: str, observed: float | None) -> Suspicion:
+    """With the share observed beside the share predicted; a prediction that many joins belie is doubted."""
+    confidence, doubt = one.confidence, ""
+    if one.predicted_share is not None and joins.ended >= MANY_JOINS and confidence < SURE:
+        _, most = wilson(joins.refused, joins.ended)
+        if most < one.predicted_share / 4:
+            confidence, doubt = min(confidence, DOUBTED), " Far fewer joins fail than that would make fail."
+    return replace(
+        one,
+        confidence=confidence,
+        evidence=f"{one.evidence} {told}{doubt}",
+        observed_share=observed if one.observed_share is None else one.observed_share,
+    )

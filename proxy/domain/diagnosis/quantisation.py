@@ -1,0 +1,243 @@
+"""iat that went through a 32-bit float: told by one common residue, and by a lead that moves as only rounding does.
+
+A float has 24 significant bits: between 2^30 and 2^31 seconds (2004 to 2038) it knows every 128th second only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from ..offsets import Interval
+from ..signature import Format
+from .exact import binomial_tail
+from .leads import SECOND_S, Lead, moved
+
+BITS: Final = 24
+
+BY_CHANCE: Final = 1e-6
+"""So seldom would distinct iats share a residue by chance: four of 128 do once in two million."""
+
+BY_CHANCE_MIXED: Final = 1e-9
+"""Where only a part of them does: any part may be picked."""
+
+TWICE: Final = 1.012
+"""How far two roundings reach, in steps: half a step of seconds, and half of one of 131 072 milliseconds."""
+
+MOVED_S: Final = 2.0
+"""Two tokens with one iat, issued so far apart, cannot both be rounded to a second."""
+
+AHEAD_S: Final = 3.0
+"""A token that lies so far in the future was made for this request: a cached one is older than its iat."""
+
+FEW_TOKENS: Final = 4
+MANY_IATS: Final = 4
+
+USUAL_MARGINS_S: Final = (
+    (0, 30, 60, 120, 300, 7200),
+    (5, 10, 15, 20, 45, 90, 180, 400, 600, 900, 1800, 3600),
+)
+"""What code that people copy sets iat back by, the most usual first."""
+
+
+class Quantised(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a rounding. `on` of `of` distinct iats have the residue; `share` of the signatures do.
+
+    `margin`: by how much iat is set back besides, as an interval in seconds, and `likely_margin` the usual value in
+    it. `chance`: of such residues by chance. `twice`: rounded as milliseconds and again as seconds.
+    """
+
+    step_s: float
+    residue_s: float
+    on: int
+    of: int
+    share: float
+    chance: float
+    margin: Interval
+    likely_margin: float
+    spread: Interval
+    twice: bool
+
+    def fits(self, iat: float) -> bool:
+        """Whether this iat has the residue."""
+        return _residue(iat, self.step_s) == round(self.residue_s * 1000)
+
+    @property
+    def predicted_share(self) -> float:
+        """The share of signatures whose iat is ahead at signing."""
+        return self.share * self.ahead(self.likely_margin)
+
+    def ahead(self, margin_s: float) -> float:
+        """The share that would be ahead at signing if iat were set back by so much."""
+        return ahead_share(max(0.0, margin_s), self.step_s, twice=self.twice)
+
+    @property
+    def heals_s(self) -> float:
+        """How long a refused signature takes at most until its iat has passed."""
+        reach = self.step_s * (TWICE if self.twice else 0.5)
+        return max(0.0, reach - self.likely_margin)
+
+
+def step_of(iat: float, format_: str) -> float:
+    """The distance of neighbouring floats at this iat, in seconds; a legacy signature counts milliseconds."""
+    unit = 1000.0 if format_ == Format.LEGACY else 1.0
+    return math.ldexp(1.0, math.frexp(abs(iat) * unit)[1] - BITS) / unit
+
+
+def quantised(of: Sequence[Lead]) -> Quantised | None:
+    """Whether these are rounded by a float, oldest first; None where that cannot be told, or is not so.
+
+    Either at least four distinct iats share a residue and the lead moves; or two or three do, and so does every new
+    token, of which there are four and more, while two with one iat were surely issued seconds apart or one lies ahead.
+    Tokens that were handed out before prove nothing by their age. They count where the lead of the others stands
+    still because every plateau was first seen at its begin: then some must lie ahead, which no cached token does.
+    """
+    if len(of) < FEW_TOKENS:
+        return None
+    step = step_of(of[-1].iat, of[-1].kept.seen.issuance.format)
+    if step < 2:
+        return None
+    fresh = [lead for lead in of if lead.fresh]
+    return _judged(fresh, step) or _judged_by_plateaus(of, step)
+
+
+class _Common(msgspec.Struct, frozen=True, gc=False):
+    """The residue (ms) that most distinct iats have: `on` of `of`, which happens with probability `chance`."""
+
+    residue: int
+    on: int
+    of: int
+    chance: float
+
+
+def _judged(fresh: Sequence[Lead], step: float) -> Quantised | None:
+    if not fresh:
+        return None
+    common = _common(fresh, step)
+    hits = [lead for lead in fresh if _residue(lead.iat, step) == common.residue]
+    if moved(hits) <= MOVED_S:
+        return None
+    all_of_them = common.on == common.of
+    if common.on >= MANY_IATS and common.chance <= (BY_CHANCE if all_of_them else BY_CHANCE_MIXED):
+        return _described(hits, fresh, common, step)
+    if all_of_them and common.of >= 2 and len(hits) >= FEW_TOKENS and (_one_iat_moved(hits) or _ahead(hits)):
+        return _described(hits, fresh, common, step)
+    return None
+
+
+def _judged_by_plateaus(of: Sequence[Lead], step: float) -> Quantised | None:
+    """One meeting asked for again and again: on a plateau all its tokens are the same."""
+    common = _common(of, step)
+    if common.on != common.of or common.on < MANY_IATS or common.chance > BY_CHANCE:
+        return None
+    if moved(of) <= MOVED_S or not _ahead(of):
+        return None
+    return _described(of, of, common, step)
+
+
+def _common(of: Sequence[Lead], step: float) -> _Common:
+    residues = Counter(_residue(iat, step) for iat in {lead.iat for lead in of})
+    residue, on = residues.most_common(1)[0]
+    distinct = residues.total()
+    return _Common(residue, on, distinct, min(1.0, step * binomial_tail(on, distinct, 1 / step)))
+
+
+def _residue(iat: float, step: float) -> int:
+    """In milliseconds, for a legacy signature's step is no whole second."""
+    return round(iat * 1000) % round(step * 1000)
+
+
+def _one_iat_moved(hits: Sequence[Lead]) -> bool:
+    """Different tokens with one iat, issued further apart than a second can be rounded."""
+    by_iat: dict[float, list[Lead]] = {}
+    for lead in hits:
+        by_iat.setdefault(lead.iat, []).append(lead)
+    return any(moved(same) > MOVED_S for same in by_iat.values())
+
+
+def _ahead(hits: Sequence[Lead]) -> bool:
+    return max(lead.lo for lead in hits) > AHEAD_S
+
+
+def _described(hits: Sequence[Lead], among: Sequence[Lead], common: _Common, step: float) -> Quantised:
+    spread = Interval(min(lead.lo for lead in hits), max(lead.hi for lead in hits))
+    after = -common.residue / 1000 % step
+    once, again = _margin(hits, step * 0.5), _margin(hits, step * TWICE)
+    # Set back after rounding by what the residue says, which must fit; else it was rounded in another way.
+    twice = moved(hits) > step + 2 or (after > 0 and _set_back_after(once, after, step) is None)
+    margin = again if twice else once
+    if after > 0:
+        exact = _set_back_after(margin, after, step)
+        margin = margin if exact is None else Interval(exact, exact)
+    return Quantised(
+        step_s=step,
+        residue_s=common.residue / 1000,
+        on=common.on,
+        of=common.of,
+        share=len(hits) / len(among),
+        chance=common.chance,
+        margin=margin,
+        likely_margin=_likely(margin),
+        spread=spread,
+        twice=twice,
+    )
+
+
+def _margin(hits: Sequence[Lead], reach: float) -> Interval:
+    """By how much iat is set back before it is rounded to within `reach`, give or take the second that iat has.
+
+    The signer's clock is taken for this host's, give or take its measured offset.
+    """
+    offset = _clock_offset(hits)
+    lo = max(-lead.hi + offset - reach for lead in hits)
+    hi = min(-lead.lo + offset + reach for lead in hits)
+    return Interval(min(lo, hi) - SECOND_S, max(lo, hi) + SECOND_S)
+
+
+def _set_back_after(margin: Interval, after: float, step: float) -> float | None:
+    """The margin that leaves this residue when it is taken off after rounding, if it is among the possible ones."""
+    fitting = after + step * round(((margin.lo + margin.hi) / 2 - after) / step)
+    return fitting if margin.lo <= fitting <= margin.hi else None
+
+
+def _clock_offset(hits: Sequence[Lead]) -> float:
+    """The signer's clock against this host's, by its newest measurement; 0 where there is none."""
+    for lead in reversed(hits):
+        offset = lead.kept.seen.issuance.backend_clock_offset_s
+        if offset is not None:
+            return offset
+    return 0.0
+
+
+def _likely(margin: Interval) -> float:
+    """The most usual margin in the interval, of several the one nearest to its middle; else the middle."""
+    middle = (margin.lo + margin.hi) / 2
+    for margins in USUAL_MARGINS_S:
+        usual = [each for each in margins if margin.lo <= each <= margin.hi]
+        if usual:
+            return float(min(usual, key=lambda each: abs(each - middle)))
+    return max(0.0, middle)
+
+
+def ahead_share(margin_s: float, step_s: float = 128.0, *, twice: bool = False) -> float:
+    """The share of signatures whose iat is in the future at signing, for a float's step and a margin in seconds.
+
+    Rounded once, over two steps the error takes each whole second within half a step twice, its ends once (ties go
+    to the even float): 67/256 for a margin of 30 s, 127/256 for none. Rounded twice, the errors of both add up.
+    """
+    half = step_s / 2
+    if twice:
+        other = half * 1.024
+        over = max(0.0, half + other - margin_s)
+        return min(1.0, over * over / (8 * half * other))
+    if margin_s >= half:
+        return 0.0
+    if margin_s < -half:
+        return 1.0
+    whole = math.floor(margin_s)
+    beyond = 2 * (half - 1 - whole) + 1
+    return min(1.0, max(0.0, beyond / (2 * step_s)))

@@ -1,0 +1,221 @@
+"""The bounded memory that a diagnosis looks at: one window per backend, its replicas told apart.
+
+Taking in a signature only appends and counts; whatever must be worked out is worked out by those who look.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from .sightings import UNKNOWN_TOKEN, JoinSeen, SignatureSeen
+
+WINDOW_S: Final = 1800.0
+JOINS_WINDOW_S: Final = 3600.0
+
+MAX_REPLICAS: Final = 64
+"""Beyond it the replica that was silent for longest is forgotten: pods come and go."""
+
+NEWEST: Final = 32
+"""So many signatures of a replica are kept whatever the traffic."""
+
+SPACED: Final = 128
+SPACING_S: Final = WINDOW_S / SPACED
+"""Of a busy replica one in 14 s is kept beyond the newest: nine for each 128 s that a rounded iat stands still."""
+
+MAX_TOKENS: Final = 4096
+"""Tokens remembered per backend, to tell a new one from one that was handed out before."""
+
+MAX_ASKED: Final = 64
+SLOT_S: Final = 60.0
+
+JOIN_SLOT_S: Final = 10.0
+"""Joins within so many seconds are one moment: what they have in common may be the moment and nothing else."""
+
+JOINS_PER_SLOT: Final = 16
+"""The first of each moment are kept, whatever became of them, so that no share is bent; the tallies count all."""
+
+UNNAMED: Final = ""
+"""The replica of which nothing is known."""
+
+REPEATED: Final = "repeated"
+SWAPPED: Final = "swapped"
+"""Counted beside the findings: a token that was handed out before; one for the meeting that somebody else asked for."""
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A signature in the window. `at`: wall time of its headers. `fresh`: its token was not handed out before."""
+
+    at: float
+    fresh: bool
+    seen: SignatureSeen
+
+
+class Slot(msgspec.Struct):
+    """The tallies of one minute: how many, and how many of each kind."""
+
+    begin: float
+    total: int = 0
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class Tally:
+    """Counts by the minute over a bounded time. Times may step back: what is older counts for the newest minute."""
+
+    __slots__ = ("_slots",)
+
+    def __init__(self, window_s: float) -> None:
+        self._slots: deque[Slot] = deque(maxlen=int(window_s / SLOT_S))
+
+    def slot(self, at: float) -> Slot:
+        """The minute that this time belongs to, made if it is new."""
+        slots = self._slots
+        if slots:
+            newest = slots[-1]
+            if at - newest.begin < SLOT_S:
+                return newest
+        slot = Slot(at - at % SLOT_S)
+        slots.append(slot)
+        return slot
+
+    def since(self, at: float) -> Slot:
+        """Everything counted in the minutes that begin at or after `at`."""
+        total = Slot(at)
+        for slot in self._slots:
+            if slot.begin >= at:
+                total.total += slot.total
+                total.counts.update(slot.counts)
+        return total
+
+
+class ReplicaWindow:
+    """What was seen of one replica."""
+
+    __slots__ = ("_spaced_at", "last_at", "newest", "spaced", "tally")
+
+    def __init__(self) -> None:
+        self.newest: deque[Kept] = deque(maxlen=NEWEST)
+        self.spaced: deque[Kept] = deque(maxlen=SPACED)
+        self.tally = Tally(WINDOW_S)
+        self.last_at = 0.0
+        self._spaced_at: float | None = None
+
+    def add(self, kept: Kept) -> None:
+        """Keep it among the newest, and one in SPACING_S for longer. A clock that steps back begins anew."""
+        at = self.last_at = kept.at
+        self.newest.append(kept)
+        if self._spaced_at is None or not 0 <= at - self._spaced_at < SPACING_S:
+            self._spaced_at = at
+            self.spaced.append(kept)
+
+    def kept(self, now: float) -> list[Kept]:
+        """What is in the window, oldest first, each once."""
+        oldest = self.newest[0].at if self.newest else now
+        since = now - WINDOW_S
+        older = [kept for kept in self.spaced if since <= kept.at < oldest]
+        return older + [kept for kept in self.newest if kept.at >= since]
+
+
+class BackendWindow:
+    """What was seen of one backend: its signatures by replica, and its joins."""
+
+    def __init__(self) -> None:
+        self.replicas: dict[str, ReplicaWindow] = {}
+        self.joins: deque[JoinSeen] = deque(maxlen=int(JOINS_PER_SLOT * JOINS_WINDOW_S / JOIN_SLOT_S))
+        self.join_tally = Tally(JOINS_WINDOW_S)
+        self.news = 0
+        """How many signatures and joins were taken in so far: a look without news finds nothing new."""
+        self.joins_taken = 0
+        self._tokens: dict[int, float] = {}
+        self._asked: deque[int] = deque(maxlen=MAX_ASKED)
+        self._moment = 0.0
+        self._in_moment = 0
+
+    def signature(self, seen: SignatureSeen) -> None:
+        """Take in a signature that has left. On the signature's way: nothing is worked out here."""
+        self.news += 1
+        issuance = seen.issuance
+        offset = issuance.iat_offset_s
+        at = issuance.sent_at if offset is None or issuance.iat is None else issuance.iat - offset
+        replica = self._replica(issuance.replica or UNNAMED)
+        slot = replica.tally.slot(at)
+        slot.total += 1
+        token = seen.token
+        fresh = token != UNKNOWN_TOKEN and token not in self._tokens
+        if fresh:
+            self._remember(token, at)
+        elif token != UNKNOWN_TOKEN:
+            slot.counts[REPEATED] += 1
+        if issuance.findings:
+            slot.counts.update(issuance.findings)
+            if seen.meeting and seen.meeting != seen.asked and seen.meeting in self._asked:
+                slot.counts[SWAPPED] += 1
+        if seen.asked:
+            self._asked.append(seen.asked)
+        replica.add(Kept(at, fresh, seen))
+
+    def join(self, seen: JoinSeen) -> None:
+        """Take in a join result that is new to the ledger and counts as evidence."""
+        self.news += 1
+        self.joins_taken += 1
+        slot = self.join_tally.slot(seen.at)
+        slot.total += 1
+        slot.counts[seen.outcome] += 1
+        if seen.code is not None:
+            slot.counts[f"code {seen.code}"] += 1
+        moment = seen.at - seen.at % JOIN_SLOT_S
+        if moment != self._moment:
+            self._moment, self._in_moment = moment, 0
+        if self._in_moment < JOINS_PER_SLOT:
+            self._in_moment += 1
+            self.joins.append(seen)
+
+    def remember(self, joins: Iterable[JoinSeen]) -> None:
+        """Take in what the ledger has from before a restart, which may be older than what has come since."""
+        since = list(self.joins)
+        self.joins.clear()
+        for join in joins:
+            self.join(join)
+        self.joins = deque(sorted([*self.joins, *since], key=lambda join: join.at), self.joins.maxlen)
+
+    def last(self, now: float) -> list[Kept]:
+        """The newest signature, if one is in the window."""
+        newest = [replica.newest[-1] for replica in self.replicas.values() if replica.newest]
+        return sorted((kept for kept in newest if kept.at >= now - WINDOW_S), key=lambda kept: kept.at)[-1:]
+
+    def first_seen(self, token: int) -> float | None:
+        """When a token was first handed out, as far as is remembered."""
+        return self._tokens.get(token)
+
+    def recent_joins(self, now: float) -> Iterator[JoinSeen]:
+        """The joins in the window."""
+        since = now - JOINS_WINDOW_S
+        return (join for join in self.joins if join.at >= since)
+
+    def forget_leads(self) -> None:
+        """This host's clock has stepped: leads against it from before mean nothing now."""
+        for replica in self.replicas.values():
+            replica.newest.clear()
+            replica.spaced.clear()
+
+    def _replica(self, name: str) -> ReplicaWindow:
+        window = self.replicas.get(name)
+        if window is None:
+            if len(self.replicas) >= MAX_REPLICAS:
+                silent = min(self.replicas, key=lambda each: self.replicas[each].last_at)
+                del self.replicas[silent]
+            window = self.replicas[name] = ReplicaWindow()
+        return window
+
+    def _remember(self, token: int, at: float) -> None:
+        if len(self._tokens) >= MAX_TOKENS:
+            del self._tokens[next(iter(self._tokens))]
+        self._tokens[token] = at
+
+
+def in_order(windows: Iterable[ReplicaWindow], now: float) -> list[Kept]:
+    """What several replicas have in the window, oldest first."""
+    return sorted((kept for window in windows for kept in window.kept(now)), key=lambda kept: kept.at)

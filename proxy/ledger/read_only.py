@@ -1,0 +1,28 @@
+"""The tally of a ledger that somebody else writes, or that nobody writes now: read-only, for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..domain.ports import Tally
+from . import migrations, reading, sqlite
+from .store import explained
+
+
+def tally_of(file: Path, since: float) -> Tally:
+    """Joins received, and causes suspected, from `since` on (wall time). Changes nothing. Raises StoreError."""
+    with explained(f"the ledger {file}"):
+        engine = sqlite.connect_reading(file)
+        try:
+            with engine.connect() as connection:
+                migrations.check(connection)
+                causes = reading.suspected_since(connection, since)
+                spans = []
+                begin = since
+                for end in reading.edges(since, causes):
+                    while begin < end:
+                        spans.append(reading.count_joins(connection, begin, end))
+                        begin = spans[-1].end
+                return Tally(spans, causes)
+        finally:
+            engine.dispose()
