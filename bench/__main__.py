@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 import aiohttp
 
-from . import report, wrk
+from . import observing, report, wrk
 from .children import BenchError
 from .world import ROOT, Case, Cores, Round, world
 
@@ -43,25 +43,31 @@ def main() -> int:
             _describe(Path(folder), cores, count, seconds)
             with world(Path(folder), cores) as cases:
                 rounds = _measure(cases, count, seconds)
+        _progress("observing …")
+        seen = observing.run(observing.QUICK if arguments.quick else observing.COUNT, cores.server)
+        _progress("")
     except BenchError as error:
         print(f"cannot measure: {error}", file=sys.stderr)
         return NOT_MEASURED
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return NOT_MEASURED
-    return _tell(cases, rounds, no_bar=arguments.no_bar)
+    fine = [_tell(cases, rounds, no_bar=arguments.no_bar), _tell_observing(seen, no_bar=arguments.no_bar)]
+    return OK if all(fine) else BELOW
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Load joinwatch and an empty aiohttp handler in turns, each on one core, and compare.",
-        epilog="Exit codes: 0 fine; 1 issuing is below its bar, or an answer was wrong; 2 nothing was measured.",
+        description="Load joinwatch and an empty aiohttp handler in turns, each on one core, and compare;"
+        " then feed a diagnosis alone, and tell its time per signature and its memory.",
+        epilog="Exit codes: 0 fine; 1 issuing or observing misses its bar, memory grows, or an answer was wrong;"
+        " 2 nothing was measured.",
     )
     parser.add_argument("--quick", action="store_true", help="two rounds of one second: does it work at all?")
     parser.add_argument("--rounds", type=_between(1, 20), metavar="N", help="rounds of all cases (default 5)")
     parser.add_argument("--seconds", type=_between(1, 60), metavar="S", help="per case and round (default 4)")
-    parser.add_argument("--no-bar", action="store_true", help="only print: slow issuing does not exit with 1")
+    parser.add_argument("--no-bar", action="store_true", help="only print: what is slow does not exit with 1")
     parser.add_argument(
         "--folder",
         type=Path,
@@ -149,7 +155,7 @@ def _progress(text: str) -> None:
         print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
 
 
-def _tell(cases: Sequence[Case], rounds: dict[str, list[Round]], *, no_bar: bool) -> int:
+def _tell(cases: Sequence[Case], rounds: dict[str, list[Round]], *, no_bar: bool) -> bool:
     print(report.table(cases, rounds))
     found = report.problems(cases, rounds)
     for problem in found:
@@ -159,7 +165,17 @@ def _tell(cases: Sequence[Case], rounds: dict[str, list[Round]], *, no_bar: bool
     print(f"join results: {answered} answered, {wrong} with anything but 204")
     reached, sentence = report.verdict(rounds)
     print(sentence if reached else f"TOO SLOW: {sentence}")
-    return OK if not found and (reached or no_bar) else BELOW
+    return not found and (reached or no_bar)
+
+
+def _tell_observing(seen: observing.Observing, *, no_bar: bool) -> bool:
+    print(report.observing_table(seen))
+    found = report.growing(seen)
+    for problem in found:
+        print(f"WRONG: {problem}")
+    reached, sentence = report.observing_verdict(seen)
+    print(sentence if reached else f"TOO SLOW: {sentence}")
+    return not found and (reached or no_bar)
 
 
 if __name__ == "__main__":

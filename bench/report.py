@@ -1,4 +1,4 @@
-"""Rounds -> the table: medians with their spread, and each case's ratio to the yardstick."""
+"""Rounds -> the table: medians with their spread, and each case's ratio to the yardstick; what observing costs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final
 
+from .observing import Observing
 from .world import Case, Round
 
 YARDSTICK: Final = "empty"
 BAR: Final = 0.30
 """The least share of the yardstick's rate that issuing must reach."""
+
+OBSERVING_BAR_US: Final = 25.0
+"""The most that a signature may cost the diagnosis, in the median."""
+
+GROWTH_BAR: Final = 0.05
+"""The most that memory may grow while as many signatures come again: beyond it, it is not bounded."""
 
 _HEAD: Final = ("", "requests/s", "(least-most)", "of empty", "CPU us/request", "of empty", "core busy")
 
@@ -44,6 +51,11 @@ def table(cases: Sequence[Case], rounds: Mapping[str, Sequence[Round]]) -> str:
                 f"{median(one.busy for one in done):.0%}",
             )
         )
+    return _aligned(lines)
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
+    """In columns, the first to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -68,3 +80,46 @@ def verdict(rounds: Mapping[str, Sequence[Round]]) -> tuple[bool, str]:
     reached = ratio(rounds, "issuing")
     sentence = f"issuing reaches {reached:.2f} of the empty handler's rate; the bar is {BAR:.2f}"
     return reached >= BAR, sentence
+
+
+def observing_table(seen: Observing) -> str:
+    """A line per kind of traffic, then one per look at a full window."""
+    lines = [
+        (f"diagnosis, {seen.count} signatures", "us/signature", "99 % within", "peak MB", "twice as many")
+    ]
+    lines += [
+        (
+            cost.title,
+            f"{cost.median_us:.1f}",
+            f"{cost.slowest_us:.1f}",
+            f"{cost.peak_bytes / 1e6:.2f}",
+            f"{cost.growth:+.1%}",
+        )
+        for cost in seen.costs
+    ]
+    looks = [
+        f"a look at {look.title}, {look.joins} joins: {look.milliseconds:.1f} ms,"
+        f" names {', '.join(look.named) or 'nothing'}"
+        for look in seen.looks
+    ]
+    return "\n".join([_aligned(lines), *looks])
+
+
+def observing_verdict(seen: Observing) -> tuple[bool, str]:
+    """Whether the worst kind of traffic costs a signature at most the bar, in a sentence."""
+    worst = max(seen.costs, key=lambda cost: cost.median_us)
+    sentence = (
+        f"observing a signature takes at most {worst.median_us:.1f} us in the median ({worst.title});"
+        f" the bar is {OBSERVING_BAR_US:g} us"
+    )
+    return worst.median_us <= OBSERVING_BAR_US, sentence
+
+
+def growing(seen: Observing) -> list[str]:
+    """The kinds of traffic whose memory is not bounded, a sentence each."""
+    return [
+        f"{cost.title}: {seen.count} signatures more take {cost.growth:.1%} more memory,"
+        f" {GROWTH_BAR:.0%} are allowed"
+        for cost in seen.costs
+        if cost.growth > GROWTH_BAR
+    ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .children import BenchError
+from .children import BenchError, output
 
 SCRIPT: Final = Path(__file__).with_name("load.lua")
 THREADS: Final = 2
@@ -40,12 +39,11 @@ def run(url: str, *, seconds: int, cores: Sequence[int], status: int, load: Sequ
         *("wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"),
         *("-s", str(SCRIPT), url, "--", str(status), *load),
     ]
+    out = output(f"wrk at {url}", command, limit_s=seconds + GRACE_S)
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + GRACE_S, check=True)
-        told = json.loads(ended.stdout.strip().splitlines()[-1])
-    except (subprocess.SubprocessError, ValueError, IndexError) as error:
-        shown = getattr(error, "stderr", None) or getattr(error, "stdout", None) or error
-        raise BenchError(f"wrk failed at {url}: {shown}") from None
+        told = json.loads(out.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise BenchError(f"wrk at {url} told no figures: {out[-2000:]}") from None
     return Load(
         requests=told["requests"],
         seconds=told["duration_us"] / 1e6,

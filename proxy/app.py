@@ -34,7 +34,7 @@ from .services.intake import IntakeService
 from .services.issuance import IssuanceService
 from .services.observer import Observer
 from .services.receipt_ids import ReceiptIds
-from .services.summary import NothingYet, SummaryService
+from .services.summary import SummaryService
 from .services.traffic import Route, Traffic
 from .settings import Address, Settings
 from .settings import NativeBackend as NativeSettings
@@ -215,9 +215,9 @@ async def _start_parts(
     summary = SummaryService(
         backends=tuple(backends),
         ledger=ledger,
-        suspected=NothingYet(),
+        suspected=diagnosis,
         host_clock=clocks,
-        replica_clocks=NothingYet(),
+        replica_clocks=backend_clocks,
         verdicts=metrics,
         time=time,
     )

@@ -53,7 +53,7 @@ def probe(asked: Template, plan: Plan, credentials: Credentials | None, *, as_ob
         varies=asked.varies,
         compares=asked.meeting_from is not None,
     )
-    print(json.dumps(as_json(report, facts), ensure_ascii=False) if as_object else as_text(report, facts))
+    print(json.dumps(as_json(report, facts)) if as_object else as_text(report, facts))
     if report.causes:
         return FOUND
     return INTERRUPTED if report.ending is Ending.INTERRUPTED else NOTHING

@@ -81,7 +81,12 @@ def as_text(report: Report, facts: Facts) -> str:
     )
     lines += _covered(report, facts)
     lines.append(_UNSEEN)
-    return "\n".join(lines)
+    return "\n".join(map(_clean, lines))
+
+
+def _clean(line: str) -> str:
+    """Without what a terminal would obey, wherever it came from."""
+    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def _found(named: Named) -> bool:
@@ -132,7 +137,7 @@ def _covered(report: Report, facts: Facts) -> Iterator[str]:
         lo, hi = report.lead_s
         steady = "as steady as whole seconds are" if report.steady else "not steady"
         yield f"  iat between {lo:+.2f} and {hi:+.2f} s from this host's time, {steady}"
-    yield f"  {report.phases} of the {CYCLE_S} s in which a time rounded to a 32-bit float stands still"
+    yield f"  requests in {report.phases} of the {CYCLE_S} s for which a time rounded to a 32-bit float stands still"
     yield f"  {_backend_clock(report)}"
     yield f"  {_host_clock(report, facts)}"
     yield f"  HMAC: {_HMAC[_hmac(report, facts)]}"
@@ -148,9 +153,8 @@ def _backend_clock(report: Report) -> str:
     clock = report.backend_clock
     if clock is None:
         return "the endpoint's clock: unknown, its replies have no Date, a cached one, or one that contradicts itself"
-    return (
-        f"the endpoint's clock by its Date: {clock.offset_s:+.2f} s from this host's, ± {clock.bound_s:.2f}"
-    )
+    offset = f"{clock.offset_s:+.2f} s from this host's, give or take {clock.bound_s:.2f} s"
+    return f"the endpoint's clock by its Date: {offset}"
 
 
 def _host_clock(report: Report, facts: Facts) -> str:
@@ -158,7 +162,7 @@ def _host_clock(report: Report, facts: Facts) -> str:
     if isinstance(clock, str):
         text = f"this host's own clock is not measured, so all leads are relative to it: {clock}"
     else:
-        text = f"this host's own clock by its kernel: {clock.offset_s:+.3f} s, ± {clock.bound_s:.3f}"
+        text = f"this host's own clock by its kernel: {clock.offset_s:+.3f} s, give or take {clock.bound_s:.3f} s"
     return f"{text} (it was set meanwhile: leads from before were dropped)" if report.stepped else text
 
 
@@ -193,9 +197,7 @@ def _parallel(report: Report, facts: Facts) -> str:
             " a query field or a path segment"
         )
     others = report.findings.get(OTHER_MEETING, 0)
-    return f"{asked}; " + (
-        "every signature names its own meeting" if not others else f"{others} signatures name another"
-    )
+    return f"{asked}; signatures that name another meeting than asked for: {others or 'none'}"
 
 
 def _cause_json(named: Named) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..services.summary import parse_period
 from ..settings import Settings, SettingsError, load, new_secret
+from .terminal import Paint, put
 
 if TYPE_CHECKING:
     from ..services.summary_shape import Summary
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         return BAD_CONFIGURATION
     except _Trouble as error:
         return _complain(str(error))
-    _print(_as_json(summary) if arguments.json else _as_text(summary, source))
+    put(_as_json(summary) if arguments.json else _as_text(summary, source), sys.stdout)
     return OK
 
 
@@ -133,22 +133,11 @@ def _as_json(summary: Summary) -> str:
 
 
 def _as_text(summary: Summary, source: str) -> str:
-    from .report_text import Paint, as_text  # noqa: PLC0415  # as above
+    from .report_text import as_text  # noqa: PLC0415  # as above
 
-    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return as_text(summary, source, Paint(coloured))
+    return as_text(summary, source, Paint.on(sys.stdout, os.environ))
 
 
 def _complain(message: str) -> int:
     print(f"joinwatch report: {message}", file=sys.stderr)
     return WRONG_USE
-
-
-def _print(text: str) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # A terminal in plain ASCII has no ±.
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # `report | head` has read enough; what is still in the buffer would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

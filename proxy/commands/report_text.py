@@ -4,49 +4,25 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from ..domain.diagnosis.base import FLEET
 from ..domain.join_result import Outcome
 from ..services.summary_shape import BackendSummary, CauseSummary, ClockSummary, Rate, Summary
+from .terminal import Paint, clean, moment, span
 
 WIDTH: Final = 100
 UNKNOWN: Final = "?"
 
-_COLUMNS: Final = ("backend", *(str(outcome) for outcome in Outcome), "late", "3712 rate, 95 % interval")
-
-
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """ANSI colours, or none."""
-
-    coloured: bool
-
-    def bold(self, text: str) -> str:
-        """Headings."""
-        return self._in("1", text)
-
-    def red(self, text: str) -> str:
-        """What is wrong."""
-        return self._in("31;1", text)
-
-    def green(self, text: str) -> str:
-        """What is well."""
-        return self._in("32", text)
-
-    def dim(self, text: str) -> str:
-        """What is past."""
-        return self._in("2", text)
-
-    def _in(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured else text
-
-
-def clean(text: str) -> str:
-    """On one line, without what a terminal would obey: control and formatting characters become "?"."""
-    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+_OUTCOMES: Final = {
+    Outcome.JOINED: "joined",
+    Outcome.INVALID_SIGNATURE: "invalid",
+    Outcome.SIGNATURE_EXPIRED: "expired",
+    Outcome.OTHER_FAILURE: "other",
+    Outcome.NO_RESULT: "no result",
+}
+_COLUMNS: Final = ("backend", *_OUTCOMES.values(), "late", "3712 rate, 95 % interval")
 
 
 def as_text(summary: Summary, source: str, paint: Paint) -> str:
@@ -89,7 +65,7 @@ def _table(summary: Summary, paint: Paint) -> Iterator[str]:
 
 def _row(name: str, backend: BackendSummary) -> tuple[str, ...]:
     joins = backend.joins
-    counts = (UNKNOWN if joins is None else f"{joins.get(outcome, 0):,}" for outcome in Outcome)
+    counts = (UNKNOWN if joins is None else f"{joins.get(outcome, 0):,}" for outcome in _OUTCOMES)
     late = UNKNOWN if backend.late is None else f"{backend.late:,}"
     share = UNKNOWN if joins is None else _rate(backend.rate_3712)
     return clean(name), *counts, late, share
@@ -138,14 +114,14 @@ def _cause(cause: CauseSummary, now: datetime, paint: Paint) -> Iterator[str]:
 
 def _title(cause: CauseSummary, now: datetime) -> str:
     ended = cause.until or now
-    held = _span(max(0.0, (ended - cause.since).total_seconds()))
+    held = span(max(0.0, (ended - cause.since).total_seconds()))
     times = f"since {_moment(cause.since)}" if cause.until is None else f"from {_moment(cause.since)}"
-    failed = (
-        ""
-        if cause.failed_joins is None
-        else f"; {cause.failed_joins:,} joins failed on their signature meanwhile"
-    )
+    failed = "" if cause.failed_joins is None else f"; {_failed(cause.failed_joins)} meanwhile"
     return f"{clean(cause.cause)}, confidence {cause.confidence:.2f}, {times}, for {held}{failed}"
+
+
+def _failed(joins: int) -> str:
+    return f"{joins:,} join{'' if joins == 1 else 's'} failed on {'its' if joins == 1 else 'their'} signature"
 
 
 def _wrapped(label: str, text: str) -> list[str]:
@@ -163,17 +139,7 @@ def _offset(clock: ClockSummary) -> str:
 
 
 def _moment(at: datetime) -> str:
-    try:
-        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:  # A stranger's answer: at the end of the calendar.
-        return UNKNOWN
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return moment(at.timestamp())
 
 
 def _percent(share: float) -> str:

@@ -25,5 +25,4 @@ def diagnose(windows: Mapping[str, BackendWindow], now: float) -> dict[str, tupl
 
 def diagnose_backend(window: BackendWindow, now: float) -> tuple[Suspicion, ...]:
     """What one backend is suspected of, the surest first."""
-    found = with_joins(signature_causes(window, now), window, now)
-    return tuple(sorted(found, key=lambda each: -each.confidence))
+    return tuple(with_joins(signature_causes(window, now), window, now))

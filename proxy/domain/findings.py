@@ -53,8 +53,7 @@ def check(
         hit = check_rule(signature, circumstances)
         if hit is not None:
             severity, detail = hit if isinstance(hit, tuple) else (rule.severity, hit)
-            cause = None if severity is Severity.INFO else rule.cause
-            findings.append(Finding(rule.id, severity, cause, rule.summary, detail))
+            findings.append(Finding(rule.id, severity, rule.cause, rule.summary, detail))
     return tuple(findings)
 
 
@@ -63,7 +62,7 @@ def check_mac(
 ) -> Mac:
     """Verify the HMAC with the configured credentials that the signature's key names; explain one that is wrong.
 
-    `credentials` are the backend's, `others` the rest of the configured ones, which only serve to explain. A right
+    `credentials` are the backend's, `others` all that are configured, which only serve to explain. A right
     HMAC costs one verification for each pair with this key, a wrong one up to mac_probes.MAX_PROBES more.
     """
     if signature.format not in DATED:
@@ -74,8 +73,8 @@ def check_mac(
     if any(verify(signature, each.client_secret.reveal().encode()) for each in named):
         return Mac.RIGHT
     if not configured:
-        return _explained(Mac.NOT_CHECKED, mac_probes.without_secret(signature))
-    rest = [each for each in (*configured, *others) if each not in named]
+        return _explained(Mac.NOT_CHECKED, mac_probes.empty_secret(signature))
+    rest = [each for each in dict.fromkeys((*configured, *others)) if each not in named]
     if named:
         return _explained(Mac.WRONG, mac_probes.explain(signature, named, rest))
     owner = mac_probes.whose_secret(signature, rest)
@@ -88,7 +87,8 @@ def check_mac(
     return _explained(
         Mac.UNKNOWN_KEY,
         mac_probes.key_is_secret(signature, rest)
-        or (mac_probes.explain(signature, meant, ()) if meant else mac_probes.without_secret(signature)),
+        or mac_probes.explain(signature, meant, ())
+        or mac_probes.key_as_secret(signature),
     )
 
 

@@ -52,14 +52,19 @@ class _Probe(msgspec.Struct, frozen=True, gc=False):
 _Damage = Callable[[str], str | bytes]
 
 
-def without_secret(signature: Signature) -> Explanation | None:
-    """What can be told with no secret at all: an empty one, or the key in the secret's place."""
+def empty_secret(signature: Signature) -> Explanation | None:
+    """Whether it is signed with an empty secret, which can be told with none at hand."""
+    if not _made_with(b"", signature):
+        return None
+    return Explanation(Flaw.EMPTY, "It verifies with the empty text as the secret.")
+
+
+def key_as_secret(signature: Signature) -> Explanation | None:
+    """Whether it is signed with the key that it names, which can be told with no secret at hand."""
     key = signature.claims.key
-    if _made_with(b"", signature):
-        return Explanation(Flaw.EMPTY, "It verifies with the empty text as the secret.")
-    if key is not None and _made_with(_bytes(key), signature):
-        return Explanation(Flaw.SWAPPED, "It verifies with the key that the signature names as the secret.")
-    return None
+    if key is None or not _made_with(_bytes(key), signature):
+        return None
+    return Explanation(Flaw.SWAPPED, "It verifies with the key that it names as the secret.")
 
 
 def explain(

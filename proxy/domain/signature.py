@@ -129,6 +129,21 @@ def find(body: bytes) -> Signature | None:
     return best
 
 
+def find_any(text: str) -> Signature | None:
+    """The best token in a text that somebody gave on purpose, so of any kind, whole and under whatever key."""
+    best: Signature | None = None
+    for _key, candidate in islice(_strings(text), MAX_STRINGS):
+        found = decode(candidate)
+        if found is None:
+            continue
+        rank = _PREFERENCE.get(found.format, 9)
+        if rank == 0:
+            return found
+        if best is None or rank < _PREFERENCE.get(best.format, 9):
+            best = found
+    return best or _look_alike(text.strip())
+
+
 def decode(text: str) -> Signature | None:
     """A token of any known format, decoded leniently; None where the text has no token's shape."""
     if not 20 <= len(text) <= MAX_LENGTH:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import TypeVar
 
 from ..domain.ports import (
@@ -120,8 +119,7 @@ class LedgerWriter:
         begin = since
         for end in edges(since, causes):
             while begin < end:
-                count = partial(Store.count_joins, begin=begin, end=end)
-                spans.append(await self._open_errands().read(count))
+                spans.append(await self._open_errands().read(_counting(begin, end)))
                 begin = spans[-1].end
         return Tally(spans, causes)
 
@@ -303,6 +301,10 @@ class LedgerWriter:
 
     async def _in_worker(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call)
+
+
+def _counting(begin: float, end: float) -> Callable[[Store], JoinCounts]:
+    return lambda store: store.count_joins(begin, end)
 
 
 def _told(error: Exception) -> str:

@@ -78,12 +78,15 @@ class _Clock:
         self._good_for_s = 0.0
 
     def estimate(self, now: float, every_s: float) -> Offset | None:
-        """What is known by now, worked out every so many seconds; the bound allows for the drift until then."""
+        """What is known by now, worked out every so many seconds, of which the window allows for the first.
+
+        The bound is widened by the drift in the others.
+        """
         if abs(now - self._worked_out_at) >= self._good_for_s:
             self._worked_out_at, self._good_for_s = now, every_s
             known = self.window.estimate(now)
-            if known is not None:
-                bound_s = known.bound_s + DRIFT * every_s
+            if known is not None and every_s > 1.0:
+                bound_s = known.bound_s + DRIFT * (every_s - 1.0)
                 known = Offset(known.offset_s, bound_s, known.measured_at)
             self._known = known
         return self._known

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..domain.causes import FLEET, Cause, Suspicion, diagnose_backend
+from ..domain.causes import FLEET, Cause, Suspicion
 from ..domain.diagnosis.fleet import fleet_causes, tolerance
+from ..domain.diagnosis.join_causes import with_joins
 from ..domain.diagnosis.sightings import JoinSeen, SignatureSeen
+from ..domain.diagnosis.signature_causes import signature_causes
 from ..domain.diagnosis.windows import JOINS_WINDOW_S, BackendWindow
-from ..domain.offsets import Interval
 from ..domain.ports import JoinRecord, Ledger, LedgerUnavailable, RaisedCause, Time
 from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import Logs
@@ -51,6 +52,14 @@ class _Held:
     kept_at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """So many looks in a row have found a cause, the last one with so much news."""
+
+    looks: int
+    news: int
+
+
 class Diagnosis:
     """The windows of all backends, and what is suspected of each.
 
@@ -74,7 +83,7 @@ class Diagnosis:
         self._found: dict[str, tuple[Suspicion, ...]] = dict.fromkeys(self._windows, ())
         self._news_looked_at = dict.fromkeys(self._windows, 0)
         self._held: dict[_Key, _Held] = {}
-        self._in_a_row: dict[_Key, int] = {}
+        self._in_a_row: dict[_Key, _Row] = {}
         self._to_keep: dict[tuple[str, Cause, float], RaisedCause] = {}
         self._read_back = False
         self._started_at = time.wall()
@@ -104,9 +113,11 @@ class Diagnosis:
         )
         return [each.raised for each in held]
 
-    def tolerance(self) -> Interval | None:
-        """How far iat may be ahead for Zoom, in seconds, by tokens that were refused and later taken."""
-        return tolerance(self._windows.values(), self._time.wall())
+    @property
+    def tolerance(self) -> tuple[float, float] | None:
+        """Between which seconds Zoom's tolerance for an early iat lies, by tokens refused and later taken."""
+        found = tolerance(self._windows.values(), self._time.wall())
+        return None if found is None else (found.lo, found.hi)
 
     async def start(self) -> None:
         """Begin to look."""
@@ -121,40 +132,55 @@ class Diagnosis:
                 await self._task
         await self._keep()
 
+    async def turn(self) -> None:
+        """One look; before the first, what the ledger has of the time before. Whatever fails is counted."""
+        with self._diagnosing:
+            if not self._read_back:
+                await self.recall()
+            await self.look()
+
     async def look(self) -> None:
         """Judge every backend that has news, and raise and clear what follows."""
         for name, window in self._windows.items():
             if window.news != self._news_looked_at[name]:
                 self._news_looked_at[name] = window.news
-                self._found[name] = diagnose_backend(window, self._time.wall())
-                await asyncio.sleep(0)  # Signatures come first.
+                self._found[name] = await self._judged(window)
         found = fleet_causes(self._found, self._windows, self._time.wall())
         self._raise_and_clear(found)
         self._publish()
         await self._keep()
 
+    async def _judged(self, window: BackendWindow) -> tuple[Suspicion, ...]:
+        """As causes.diagnose does it, with pauses: signatures come first."""
+        await asyncio.sleep(0)
+        found = signature_causes(window, self._time.wall())
+        await asyncio.sleep(0)
+        return tuple(with_joins(found, window, self._time.wall()))
+
     async def _run(self) -> None:
         while True:
             began = self._time.mono()
-            with self._diagnosing:
-                if not self._read_back:
-                    await self._recall()
-                await self.look()
+            await self.turn()
             await asyncio.sleep(max(LOOK_S, BUSY * (self._time.mono() - began)))
 
     def _raise_and_clear(self, found: dict[str, tuple[Suspicion, ...]]) -> None:
         now, mono = self._time.wall(), self._time.mono()
         present = {(name, each.cause): each for name, causes in found.items() for each in causes}
-        self._in_a_row = {key: self._in_a_row.get(key, 0) + 1 for key in present}
+        self._in_a_row = {key: self._once_more(key) for key in present}
         for key, suspicion in present.items():
             held = self._held.get(key)
             if held is not None:
                 self._renew(held, suspicion, mono)
-            elif suspicion.confidence >= SURE or self._in_a_row[key] >= LOOKS:
+            elif suspicion.confidence >= SURE or self._in_a_row[key].looks >= LOOKS:
                 self._raise(key, suspicion, now, mono)
         for key, held in list(self._held.items()):
             if key not in present:
                 self._perhaps_clear(key, held, now, mono)
+
+    def _once_more(self, key: _Key) -> _Row:
+        news = self._news(key[0])
+        before = self._in_a_row.get(key, _Row(0, -1))
+        return before if news == before.news else _Row(before.looks + 1, news)
 
     def _raise(self, key: _Key, suspicion: Suspicion, now: float, mono: float) -> None:
         raised = RaisedCause(key[0], suspicion, now)
@@ -200,7 +226,7 @@ class Diagnosis:
             return  # Kept in mind for the next look.
         self._to_keep = {key: each for key, each in self._to_keep.items() if batch.get(key) is not each}
 
-    async def _recall(self) -> None:
+    async def recall(self) -> None:
         """What the ledger has of the time before a restart, as soon as it can be read."""
         now = self._time.wall()
         try:

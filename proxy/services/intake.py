@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from ..domain.attribution import attribute
 from ..domain.join_result import JoinResult, Reject, Rejected, parse, read_envelope
-from ..domain.ports import Appended, AppendedResult, JoinRecord, Ledger, LedgerUnavailable, Time
+from ..domain.ports import Appended, AppendedResult, JoinRecord, LedgerUnavailable, Results, Time
 from ..domain.rate_limit import Buckets
 from ..domain.receipt import Issuance, ReceiptRefused, Receipts, Refusal
 from ..telemetry.fail_open import FailOpen
@@ -45,7 +45,7 @@ class IntakeService:
         self,
         *,
         receipts: Receipts,
-        ledger: Ledger,
+        ledger: Results,
         evidence: EvidenceQuota,
         diagnosis: Diagnosis,
         metrics: Metrics,

@@ -143,12 +143,11 @@ class Probe:
             return Ending.NO_SIGNATURE if record.requests >= GIVE_UP_AFTER else None
         if any(count >= LOOKS and cause not in MINOR for cause, count in self._held.items()):
             return Ending.CAUSE
-        if record.clears() and not any(cause not in MINOR for cause in self._named):
-            return Ending.CAUSE if self._causes_held() else Ending.CLEAR
+        if record.clears():
+            if any(each.suspicion.confidence >= LIKELY for each in self._named.values()):
+                return Ending.CAUSE
+            return None if self._named else Ending.CLEAR
         return None
-
-    def _causes_held(self) -> bool:
-        return any(each.suspicion.confidence >= LIKELY for each in self._named.values())
 
     # What
 

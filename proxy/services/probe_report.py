@@ -47,7 +47,7 @@ class Ending(StrEnum):
 
     CAUSE = "cause"
     CLEAR = "clear"
-    """Before its time, because what can be excluded was."""
+    """Before its time, because what can be excluded was: see Record.clears()."""
     TIME = "time"
     INTERRUPTED = "interrupted"
     NO_SIGNATURE = "no_signature"
@@ -166,7 +166,7 @@ class Record:
         return len(near)
 
     def clears(self) -> bool:
-        """Whether enough was seen, and all of it sound, to say before the time is over that nothing will be found."""
+        """Whether so much was seen, all of it steady and nothing refused, that more time would not tell more."""
         spanned = 0.0 if self._first_at is None else self._last_at - self._first_at
         return (
             len(self.iats) >= ENOUGH_IATS

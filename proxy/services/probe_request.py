@@ -31,6 +31,8 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _NOT_SENT: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect"})
 
+_DEEPEST: Final = 16
+
 _MEETING_MARK: Final = 91827364550
 _ROLE_MARK: Final = 718293645
 """Stand in for the placeholders while their places are looked for."""
@@ -74,7 +76,7 @@ class Template:
             tail=url.raw_path,
             query=url.raw_query_string,
             headers=self.headers,
-            body=_fill(self.body, meeting, role).encode(),
+            body=_fill(self.body, meeting, role).encode("utf-8", "surrogateescape"),
         )
 
     @property
@@ -116,13 +118,14 @@ def _parsed(url: str) -> URL:
     wrong = (
         "the URL is not an http:// or https:// one with a host; write it out, as in http://localhost:4000/"
     )
-    if any(mark in urlsplit(url).netloc for mark in (str(_MEETING_MARK), str(_ROLE_MARK))):
-        raise Unusable("the URL has a placeholder in its host; put it into the path or the query")
     try:
+        host = urlsplit(url).netloc.rpartition("@")[2]
         parsed = URL(url)
         port = parsed.port
     except ValueError:
         raise Unusable(wrong) from None
+    if any(str(mark) in host for mark in (_MEETING_MARK, _ROLE_MARK)):
+        raise Unusable("the URL has a placeholder in its host; put it into the path or the query")
     if parsed.scheme not in ("http", "https") or not parsed.host or port == 0:
         raise Unusable(wrong)
     return parsed
@@ -170,6 +173,8 @@ def _place(mark: int, url: str, body: object) -> Source | None:
 
 
 def _scalars(value: object, steps: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    if len(steps) >= _DEEPEST:
+        return
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _scalars(item, (*steps, str(key)))

@@ -39,21 +39,6 @@ class Suspected(Protocol):
         """The causes that are raised and not cleared, of all backends and of FLEET."""
 
 
-class NothingYet:
-    """Stands where a part of the diagnosis is not wired yet."""
-
-    tolerance = None
-
-    def raised(self) -> Sequence[RaisedCause]:
-        """Nothing is suspected."""
-        return ()
-
-    def replicas(self, backend: str, now: float) -> Mapping[str, Offset | None]:
-        """No replica is known."""
-        del backend, now
-        return {}
-
-
 class HostClock(Protocol):
     """What is known of this host's own clock."""
 
@@ -166,7 +151,9 @@ def summarise(known: Known) -> Summary:
         since=_at(known.since),
         ledger=LedgerSummary(known.tally is not None, known.detail),
         host_clock=_clock(known.clock),
-        zoom_tolerance_s=known.tolerance,
+        zoom_tolerance_s=known.tolerance
+        if known.tolerance and all(map(math.isfinite, known.tolerance))
+        else None,
         backends={name: _backend(name, known, counted, cleared) for name in names},
     )
 

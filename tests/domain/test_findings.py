@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.domain.diagnosis.base import Cause
 from proxy.domain.findings import RULES, check, verdict
 from proxy.domain.rules.base import Circumstances, Finding, Mac, Severity, Verdict
 from proxy.domain.signature import Format, decode
@@ -14,6 +17,7 @@ from tests.domain import (
     test_rules_claims,
     test_rules_format,
     test_rules_mac,
+    test_rules_reply,
     test_rules_request,
     test_rules_time,
 )
@@ -26,6 +30,7 @@ TABLES: Table = {
     **test_rules_mac.ROWS,
     **test_rules_claims.ROWS,
     **test_rules_request.ROWS,
+    **test_rules_reply.ROWS,
     **test_rules_format.ROWS,
 }
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "findings.md").read_text(encoding="utf-8")
@@ -36,14 +41,6 @@ SECTIONS = {
     )
 }
 PARTS = ("Severity", "Points to", "Recognised by", "What Zoom does", "Source", "To mend")
-CAUSES = {
-    *("float32_rounding", "backend_clock_ahead", "backend_clock_behind", "timezone_shift", "milliseconds"),
-    *("no_margin", "wrong_secret", "key_secret_swapped", "damaged_secret", "empty_credentials"),
-    *("unknown_key", "app_key_missing", "request_not_parsed", "shared_state", "stale_signature"),
-    *("lifetime_too_short", "lifetime_too_long", "malformed_claims", "wrong_format", "wrong_product"),
-    *("encoding_damage", "meeting_mismatch", "host_role", "other_account", "origin_specific"),
-    *("replica_specific", "zoom_side", "unexplained"),
-}
 
 
 def part(section: str, name: str) -> str:
@@ -77,7 +74,14 @@ def test_sections_say_what_the_rules_say(rule_id: str) -> None:
     assert part(section, "Source") == rule.source
     points_to = part(section, "Points to")
     assert points_to == f"`{rule.cause}`" if rule.cause else points_to.startswith("nothing")
-    assert rule.cause is None or rule.cause in CAUSES
+    assert rule.cause is None or type(rule.cause) is Cause
+
+
+@pytest.mark.parametrize("rule_id", RULES)
+def test_what_is_only_worth_knowing_points_to_no_cause(rule_id: str) -> None:
+    """Causes are counted by a finding's id, which does not tell how severe it was."""
+    informs = {row.severity for row in TABLES[rule_id]} & {Severity.INFO}
+    assert not (informs and RULES[rule_id].cause)
 
 
 @pytest.mark.parametrize("rule_id", [rule.id for rule in RULES.values() if rule.severity is Severity.REFUSED])
@@ -91,7 +95,7 @@ def test_sentences_are_sentences() -> None:
     for rule in RULES.values():
         assert rule.summary.endswith(".")
         assert len(rule.summary) <= 120
-        assert re.fullmatch(r"(time|mac|claims|request|format)/[a-z_]+", rule.id)
+        assert re.fullmatch(r"(time|mac|claims|request|reply|format)/[a-z_]+", rule.id)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,9 @@ def test_sentences_are_sentences() -> None:
         pytest.param(signed(web()), id="web"),
         pytest.param(signed(web(role=1)), id="host"),
         pytest.param(signed(web(mn=98765432101, video_webrtc_mode=1)), id="number"),
-        pytest.param(signed(tokens.without(web(), "sdkKey", "tokenExp")), id="least"),
+        pytest.param(signed(tokens.without(web(), "sdkKey")), id="least"),
+        pytest.param(signed(web(iat=NOW)), id="no margin"),
+        pytest.param(signed(web(iat=NOW - 7200, exp=NOW + 60, tokenExp=NOW + 60)), id="hours back"),
     ],
 )
 def test_nothing_is_wrong_with_a_sound_signature(token: str) -> None:
@@ -111,6 +117,37 @@ def test_nothing_is_wrong_with_a_sound_signature(token: str) -> None:
     assert verdict(()) is Verdict.OK
 
 
+@given(
+    margin=st.integers(0, 7200),
+    lifetime=st.integers(1801, 165_590),
+    meeting=st.integers(100_000_000, 99_999_999_999),
+    as_number=st.booleans(),
+    role=st.sampled_from([0, 1]),
+    left_out=st.sets(st.sampled_from(["sdkKey", "tokenExp", "video_webrtc_mode"])),
+    ahead_s=st.floats(-2.0, 2.0),
+)
+def test_no_honest_signature_points_to_a_cause(
+    margin: int, lifetime: int, meeting: int, as_number: bool, role: int, left_out: set[str], ahead_s: float
+) -> None:
+    """As the official sample and the native issuer make them, for clocks that are up to 2 s off."""
+    exp = NOW + lifetime
+    claims = web(
+        mn=meeting if as_number else str(meeting),
+        role=role,
+        iat=NOW - margin,
+        exp=exp,
+        tokenExp=exp,
+        video_webrtc_mode=1,
+    )
+    signature = decode(signed(tokens.without(claims, *left_out)))
+    assert signature is not None
+    for measured in (None, clock(ahead_s, 2.0), clock(0.0, 0.01)):
+        at = Circumstances(NOW + ahead_s, measured, Mac.RIGHT, str(meeting), str(role))
+        found = check(signature, at)
+        assert [each for each in found if each.cause] == []
+        assert verdict(found) is not Verdict.REFUSED or ahead_s < -1
+
+
 @pytest.mark.parametrize(
     ("token", "found"),
     [
@@ -119,14 +156,20 @@ def test_nothing_is_wrong_with_a_sound_signature(token: str) -> None:
             ["time/milliseconds"],
             id="milliseconds",
         ),
-        pytest.param(signed(web(iat=-447310725)), ["claims/iat_missing"], id="overflow"),
+        pytest.param(signed(web(iat=-447310725)), ["time/overflow"], id="overflow"),
+        pytest.param(
+            signed(web(iat=1_477_218, exp=1_484_418, tokenExp=1_484_418)),
+            ["time/overflow"],
+            id="(int) ms / 1000",
+        ),
+        pytest.param(signed(web(appKey="", sdkKey="")), ["claims/key_empty"], id="credentials not loaded"),
         pytest.param(signed(native()), ["format/native"], id="native"),
         pytest.param(legacy(), ["format/legacy"], id="legacy"),
         pytest.param(signed(video()), ["format/video_sdk"], id="Video SDK"),
         pytest.param(signed(tokens.session()), ["format/other_token"], id="a session"),
         pytest.param(
             signed(tokens.without(web(meetingNumber="1"), "mn", "appKey", "tokenExp")),
-            ["claims/app_key_missing", "claims/mn_missing"],
+            ["time/token_exp_left_out", "claims/app_key_missing", "claims/mn_missing"],
             id="names",
         ),
         pytest.param(

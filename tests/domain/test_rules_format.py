@@ -20,6 +20,12 @@ from tests.support.tokens import MEETING, legacy, native, signed, video, web
 TOKEN = signed(web())
 NATIVE = signed(native())
 
+
+def twice(mac: bytes) -> str:
+    """PHP's hash_hmac without its fourth argument, and then base64."""
+    return tokens.unpadded(mac.hex().encode())
+
+
 ROWS: Table = {
     "format/native": [
         informs("no meeting asked for", NATIVE, "Android, iOS, Windows, macOS and Linux"),
@@ -65,6 +71,25 @@ ROWS: Table = {
         silent("three parts", TOKEN),
         silent("five parts", tokens.shared_fields(web())),
         silent("only the HMAC", look_alike(Format.HMAC_ONLY, 1)),
+    ],
+    "format/mac_length": [
+        refused(
+            "hexadecimal, encoded",
+            signed(web(), encode_mac=twice),
+            "has 64 bytes: that is the length of SHA-512",
+        ),
+        refused(
+            "SHA-1", signed(web(), encode_mac=lambda mac: tokens.unpadded(mac[:20])), "20 bytes: that is"
+        ),
+        refused("cut off", TOKEN[:-4], "has 29 bytes: characters were lost"),
+        refused("undecodable", TOKEN[:-2], "has 0 bytes: it cannot be decoded"),
+        refused("native", NATIVE[:-4], "has 29 bytes"),
+        silent("whole", TOKEN),
+        silent("hexadecimal", tokens.hexadecimal(web())),
+        silent("another algorithm", signed(web(), header={"alg": "HS512"}, encode_mac=twice)),
+        silent("no HMAC", TOKEN.rpartition(".")[0]),
+        silent("five parts", tokens.shared_fields(web())),
+        silent("legacy", legacy()),
     ],
     "format/segments": [
         refused("five", tokens.shared_fields(web()), "It has 5 parts"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.domain.rule_tables import Row, Table, assert_row, every_row, refused, silent, warns
+from tests.domain.rule_tables import Row, Table, assert_row, every_row, informs, refused, silent, warns
 from tests.support.tokens import MEETING, legacy, native, signed, web, without
 
 TOKEN = signed(web())
@@ -11,7 +11,13 @@ ROWS: Table = {
     "request/meeting_mismatch": [
         refused("another", TOKEN, "differ by more than spaces", meeting="11111111111"),
         refused("one digit more", TOKEN, "differ", meeting=f"{MEETING}0"),
-        refused("cut to 32 bits", signed(web(mn=2147483647)), "differ", meeting=MEETING),
+        refused("cut to 32 bits", signed(web(mn=2147483647)), "cut to 32 bits", meeting=MEETING),
+        refused(
+            "wrapped around", signed(web(mn=-18_382)), "cut to 32 bits", meeting=str(23 * 2**32 - 18_382)
+        ),
+        refused("wrapped, unsigned", signed(web(mn=5)), "cut to 32 bits", meeting=str(2**33 + 5)),
+        refused("not digits", signed(web(mn=5)), "differ", meeting="my-meeting"),
+        refused("digits that are none", signed(web(mn=5)), "differ", meeting="²³"),
         refused("legacy", legacy(meeting="11111111111"), "differ", meeting=MEETING),
         silent("the same", TOKEN, meeting=MEETING),
         silent("the same as a number", signed(web(mn=int(MEETING))), meeting=MEETING),
@@ -23,12 +29,20 @@ ROWS: Table = {
     ],
     "request/role_mismatch": [
         warns("host instead of participant", signed(web(role=1)), "for role 0, signed for role 1", role="0"),
-        warns("participant instead of host", TOKEN, "Asked for role 1, signed for role 0", role="1"),
+        silent("participant instead of host", TOKEN, role="1"),
         warns("legacy", legacy(role="1"), "signed for role 1", role="0"),
         silent("the same", TOKEN, role="0"),
         silent("the same as a text", signed(web(role="0")), role="0"),
         silent("asked for in words", signed(web(role=1)), role="participant"),
         silent("not asked", signed(web(role=1))),
+        silent("no role", signed(without(web(), "role")), role="1"),
+    ],
+    "request/role_lowered": [
+        informs("participant instead of host", TOKEN, "Asked for role 1, signed for role 0", role="1"),
+        informs("another number", signed(web(role=2)), "signed for role 2", role="0"),
+        silent("host instead of participant", signed(web(role=1)), role="0"),
+        silent("the same", TOKEN, role="0"),
+        silent("not asked", TOKEN),
         silent("no role", signed(without(web(), "role")), role="1"),
     ],
     "request/not_parsed": [

@@ -38,21 +38,29 @@ async def append_for_ever(file: Path) -> None:
         await asyncio.gather(*(send() for _ in range(64)))
 
 
-async def raise_and_clear_for_ever(file: Path) -> None:
-    """One cause comes and goes; what was open at the start is taken over. Each line is printed after its commit."""
+async def raise_and_clear(file: Path) -> None:
+    """A cause comes and goes so many times, then comes and stays; what was open at the start is taken over first.
+
+    Each line is printed after its commit.
+    """
     async with writing(lambda: Store(url_of(file))) as watched:
         await watched.until_writable()
         for raised in (await watched.ledger.history(0.0, 10)).open_causes:
             _say(f"found {raised.raised_at!r}")
             await _clear(watched.ledger, raised)
-        while True:
-            raised = replace(RAISED, raised_at=time.time(), cleared_at=None)
-            await watched.ledger.keep_causes([raised])
-            _say(f"raised {raised.raised_at!r}")
-            for confidence in (0.5, 0.9):
-                suspicion = replace(raised.suspicion, confidence=confidence)
-                await watched.ledger.keep_causes([replace(raised, suspicion=suspicion)])
-            await _clear(watched.ledger, raised)
+        for _ in range(int(sys.argv[3])):
+            await _clear(watched.ledger, await _raise(watched.ledger))
+        await _raise(watched.ledger)
+        await asyncio.Event().wait()
+
+
+async def _raise(ledger: Ledger) -> RaisedCause:
+    raised = replace(RAISED, raised_at=time.time(), cleared_at=None)
+    for confidence in (0.5, 0.8, 0.9):
+        raised = replace(raised, suspicion=replace(raised.suspicion, confidence=confidence))
+        await ledger.keep_causes([raised])
+    _say(f"raised {raised.raised_at!r}")
+    return raised
 
 
 async def _clear(ledger: Ledger, raised: RaisedCause) -> None:
@@ -94,6 +102,6 @@ async def open_at(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    known = (append_for_ever, raise_and_clear_for_ever, meet_a_file_size_limit, open_at)
+    known = (append_for_ever, raise_and_clear, meet_a_file_size_limit, open_at)
     programs = {each.__name__: each for each in known}
     asyncio.run(programs[sys.argv[1]](Path(sys.argv[2])))

@@ -6,20 +6,24 @@ import sqlite3
 import sys
 import time
 from contextlib import AsyncExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from alembic.operations import Operations
+from msgspec.structs import replace as changed
+from sqlalchemy import StaticPool, create_engine, inspect
 
 from proxy.ledger.errors import StoreError
 from proxy.ledger.migrations import Migration
+from proxy.ledger.migrations.versions import r0001_joins
 from proxy.ledger.store import Store
-from proxy.ledger.tables import joins, metadata
+from proxy.ledger.tables import metadata
 from tests.support.child import running
 
-from .builders import record, url_of
+from .builders import NOW, RAISED, record, url_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -28,10 +32,12 @@ def test_the_migrated_schema_is_that_of_the_tables(tmp_path: Path) -> None:
     with closing(Store(url_of(tmp_path / "joinwatch.db"))) as store, store.engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
-        key = inspect(connection).get_pk_constraint("joins")
-        assert key["constrained_columns"] == [column.name for column in joins.primary_key]
-        found = {column["name"]: column["nullable"] for column in inspect(connection).get_columns("joins")}
-        assert found == {column.name: column.nullable for column in joins.columns}
+        for name, table in metadata.tables.items():
+            key = inspect(connection).get_pk_constraint(name)
+            assert key["constrained_columns"] == [column.name for column in table.primary_key]
+            found = {column["name"]: column["nullable"] for column in inspect(connection).get_columns(name)}
+            assert found == {column.name: column.nullable for column in table.columns}
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:
@@ -42,6 +48,41 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     with closing(Store(url)) as store:
         assert store.migration == Migration("0002", "0002")
         assert store.count() == 1
+
+
+def test_a_ledger_of_the_first_release_is_migrated_with_its_rows(tmp_path: Path) -> None:
+    file = tmp_path / "joinwatch.db"
+    old = [record(f"old {number}", received_at=NOW + number) for number in range(3)]
+    with closing(Store(url_of(file))) as store:
+        store.append(old, 5)
+    downgrade_to_0001(file)
+    with closing(Store(url_of(file))) as store:
+        assert store.migration == Migration("0001", "0002")
+        new = record("new", received_at=NOW + 9)
+        assert new.issuance.role == 1
+        store.append([new], 5)
+        store.keep_causes([RAISED])
+        without = [replace(each, issuance=changed(each.issuance, role=None)) for each in old]
+        assert store.history(0.0, 10).joins == [*without, new]
+        assert store.suspected_since(0.0) == [RAISED]
+        with store.engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def downgrade_to_0001(file: Path) -> None:
+    """What the first release made: the same tables and rows, without what came later."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DROP TABLE causes")
+        connection.execute("ALTER TABLE joins DROP COLUMN role")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(joins)")]
+    with closing(sqlite3.connect(":memory:")) as first:
+        engine = create_engine("sqlite://", creator=lambda: first, poolclass=StaticPool)
+        with engine.begin() as connection_of_first:
+            with Operations.context(MigrationContext.configure(connection_of_first)):
+                r0001_joins.upgrade()
+            made = [column["name"] for column in inspect(connection_of_first).get_columns("joins")]
+    assert made == columns
 
 
 def test_a_ledger_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.domain.join_result import Reject, Rejected
-from proxy.domain.ports import Appended, AppendedResult, JoinRecord, Ledger, LedgerUnavailable
+from proxy.domain.ports import Appended, AppendedResult, JoinRecord, LedgerUnavailable, Results
 from proxy.domain.receipt import Issuance, Receipts
 from proxy.ledger.kept_secret import kept_secret
 from proxy.services import intake as module
@@ -78,7 +78,7 @@ class Made:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Results,
         metrics: type[Metrics] = Metrics,
         logs: type[Logs] = Logs,
         diagnoses: type[Diagnosis] = Diagnosis,

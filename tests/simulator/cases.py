@@ -13,6 +13,7 @@ from proxy.domain.diagnosis.base import Cause
 
 from .faults import PAIR, Fault, Making, Tells, by_joins, faults, sound
 from .play import World
+from .tokens import mac, url
 from .watch import Setting
 from .world import Backend, Clock, Host, Traffic
 from .zoom import Attempt, Zoom, claims_of
@@ -56,6 +57,19 @@ BESIDE: Final[Mapping[Cause, Mapping[Cause, str]]] = {
 }
 """What may be named beside a cause, and why that is no mistake."""
 
+BEFORE: Final[Mapping[Cause, Mapping[Cause, str]]] = {
+    cause: {Cause.UNEXPLAINED: "until there are joins enough to say what those that fail have in common"}
+    for cause in (
+        Cause.HOST_ROLE,
+        Cause.ORIGIN_SPECIFIC,
+        Cause.REPLICA_SPECIFIC,
+        Cause.ZOOM_SIDE,
+        Cause.MEETING_MISMATCH,
+        Cause.ENCODING_DAMAGE,
+    )
+}
+"""What may be named before a cause that only joins tell, and must be gone once that is named."""
+
 BY_MARGIN: Final = {
     0: {Cause.NO_MARGIN: "hosts whose clocks differ by milliseconds, and no margin: iat is ahead"}
 }
@@ -96,6 +110,8 @@ def build(case: Case, rng: random.Random) -> World:
     )
     if fault.cause is Cause.FLOAT32_ROUNDING:
         world.ripe = Rounding().ripe
+    elif fault.cause is Cause.SHARED_STATE:
+        world.ripe = Mixing().ripe
     if fault.tune is not None:
         fault.tune(world)
     return world
@@ -178,3 +194,19 @@ def all_cases() -> tuple[Case, ...]:
         for rate in invisible.rates
     ]
     return tuple(cases)
+
+
+class Mixing:
+    """Says when shared fields can be told from a wrong secret: three bad signatures, one with more than a bad HMAC."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._told = False
+
+    def ripe(self, token: str, _at: float) -> bool:
+        """Take in one more token."""
+        head, payload, *macs = token.split(".")
+        right = mac(f"{head}.{payload}", PAIR.secret)
+        self._seen += 1
+        self._told |= len(macs) > 1 or url(right) == macs[0]
+        return self._seen >= 3 and self._told

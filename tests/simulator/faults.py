@@ -70,7 +70,12 @@ class Fault:
 
 def sound(making: Making, pair: Pair = PAIR) -> Endpoint:
     """Code that is right."""
-    return Endpoint(pair, floored(making.margin))
+    return Endpoint(pair, floored(making.margin), lifetime(making.margin))
+
+
+def lifetime(margin: int) -> int:
+    """An honest one: whoever goes back by hours gives the token as much more."""
+    return 7200 + (margin if margin >= 3600 else 0)
 
 
 def by_joins(_margin: int) -> Tells:
@@ -82,7 +87,7 @@ def by_joins(_margin: int) -> Tells:
 
 
 def _stamped(stamp: Callable[[int], Stamp]) -> Code:
-    return lambda making: faulty(Endpoint(PAIR, stamp(making.margin)))
+    return lambda making: faulty(Endpoint(PAIR, stamp(making.margin), lifetime(making.margin)))
 
 
 def _rounded_inside(margin: int) -> Stamp:
@@ -95,6 +100,11 @@ def _rounded_after(margin: int) -> Stamp:
 
 def _rounded_twice(margin: int) -> Stamp:
     return lambda ms: java_round(float32(ms) / float32(1000)) - margin
+
+
+def _overflown(margin: int) -> Stamp:
+    """Java's (int) System.currentTimeMillis() / 1000."""
+    return lambda ms: ((ms + 2**31) % 2**32 - 2**31) // 1000 - margin
 
 
 def _truncated(margin: int) -> Stamp:
@@ -173,6 +183,7 @@ def _units() -> list[Fault]:
     return [
         *(Fault(cause, name, scaled(factor)) for name, factor in units),
         Fault(cause, "exp only", exp_only),
+        Fault(cause, "cut to 32 bits", _stamped(_overflown)),
     ]
 
 
@@ -248,7 +259,7 @@ def _credentials() -> list[Fault]:
         "CR LF": lambda secret: secret + b"\r\n",
         "space before": lambda secret: b" " + secret,
         "quoted": lambda secret: b'"' + secret + b'"',
-        "base64-decoded": lambda secret: base64.urlsafe_b64decode(secret[: len(secret) // 4 * 4] + b"===="),
+        "base64-decoded": lambda secret: base64.urlsafe_b64decode(secret + b"=" * (-len(secret) % 4)),
         "UTF-16": lambda secret: secret.decode().encode("utf-16-le"),
         "BOM": lambda secret: b"\xef\xbb\xbf" + secret,
     }
@@ -297,7 +308,6 @@ def _claims() -> list[Fault]:
         "iat a string": lambda claims: claims | {"iat": str(claims["iat"])},
         "no iat": _without("iat"),
         "iat with a fraction": lambda claims: claims | {"iat": claims["iat"] + 0.123},
-        "iat overflown": lambda claims: claims | {"iat": -447_310, "exp": -440_110, "tokenExp": -440_110},
         "role a string": lambda claims: claims | {"role": str(claims["role"])},
         "mn with dashes": lambda claims: claims | {"mn": f"{claims['mn'][:3]}-{claims['mn'][3:]}"},
         "meetingNumber for mn": lambda claims: _without("mn")(claims) | {"meetingNumber": claims["mn"]},
@@ -352,12 +362,19 @@ def _requests() -> list[Fault]:
     def busy(world: World) -> None:
         world.traffic = replace(world.traffic, meetings=200)
 
-    state = Cause.SHARED_STATE
+    state, busy_rates = Cause.SHARED_STATE, ("1/s", "10/s", "100/s")
     return [
         Fault(Cause.MEETING_MISMATCH, "personal meeting id", _changed(personal)),
-        Fault(state, "15 in 100", shared(0.15), tune=busy, margins=(30, 120)),
-        Fault(state, "4 in 100", shared(0.04), tune=busy, margins=(30, 120)),
-        Fault(state, "4 in 100 and forgetful", shared(0.04, 0.05), tune=busy, margins=(30, 120)),
+        Fault(state, "15 in 100", shared(0.15), tune=busy, margins=(0, 30, 120), rates=busy_rates),
+        Fault(state, "4 in 100", shared(0.04), tune=busy, margins=(0, 30, 120), rates=busy_rates),
+        Fault(
+            state,
+            "4 in 100 and forgetful",
+            shared(0.04, 0.05),
+            tune=busy,
+            margins=(0, 30, 120),
+            rates=busy_rates,
+        ),
     ]
 
 

@@ -85,7 +85,8 @@ class Verdict:
 
 def plans(signatures: int) -> list[int]:
     """The numbers of the worlds that together have so many signatures."""
-    worlds, sum_ = [], 0
+    worlds: list[int] = []
+    sum_ = 0
     while sum_ < signatures:
         sum_ += plan_of(len(worlds)).signatures
         worlds.append(len(worlds))
@@ -113,8 +114,17 @@ def run_honest(world: int, seed: int) -> Verdict:
     story = player.story
     while story.signatures < plan.signatures:
         player.step()
-    # iat ahead by less than 3 s: no margin, and right. It can be no more: margins are never negative here.
-    right = [each for each in story.named.values() if each.cause is Cause.NO_MARGIN and ahead_s > 0]
+    # iat ahead by less than 3 s: no margin, and right. It can be no more: margins are never negative here. Where only
+    # some replicas are ahead, that is said too.
+    right = [
+        each
+        for each in story.named.values()
+        if ahead_s > 0
+        and (
+            each.cause is Cause.NO_MARGIN
+            or (each.cause is Cause.REPLICA_SPECIFIC and each.evidence.startswith(Cause.NO_MARGIN))
+        )
+    ]
     return Verdict(
         world,
         told,

@@ -8,7 +8,7 @@ from typing import Final
 
 from proxy.domain.diagnosis.base import FLEET, Cause
 
-from .cases import Case, Replicas, build, right_beside
+from .cases import BEFORE, Case, Replicas, build, right_beside
 from .faults import Tells
 from .play import Named, Player
 
@@ -96,7 +96,13 @@ def run_case(case: Case, seed: int) -> Outcome:
         if wanted in story.named:
             end = min(end, story.named[wanted].at + limits.beyond_s)
     beside = right_beside(case)
-    others = [named for key, named in story.named.items() if key != wanted]
+    before = BEFORE.get(case.fault.cause, {}) if case.tells is Tells.JOINS else {}
+    standing = {(backend, each.cause) for backend, those in story.last.items() for each in those}
+    others = [
+        named
+        for key, named in story.named.items()
+        if key != wanted and not (named.cause in before and key not in standing)
+    ]
     mine = story.named.get(wanted)
     return Outcome(
         case=case.id,
@@ -129,7 +135,7 @@ def in_time(case: Case, outcome: Outcome) -> bool:
         return False
     if case.fault.cause is Cause.FLOAT32_ROUNDING and case.replicas is Replicas.ONE:
         return outcome.since_ripe <= ROUNDED
-    if case.fault.cause is Cause.FLOAT32_ROUNDING:
+    if case.fault.cause in (Cause.FLOAT32_ROUNDING, Cause.SHARED_STATE):
         return outcome.since_ripe <= SIGNATURES
     return outcome.signatures <= SIGNATURES or (
         case.replicas is not Replicas.ONE and outcome.faulty <= FAULTY

@@ -8,7 +8,7 @@ import hmac
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,11 +89,11 @@ async def java(
 
 
 @asynccontextmanager
-async def node() -> AsyncIterator[Endpoint]:
-    """The Express-like endpoint."""
-    async with _listening(
-        Runtime.NODE, require("node"), str(_SOURCES / "node/endpoint.mjs"), "0"
-    ) as endpoint:
+async def node(*, host_clock_offset_s: int = 0) -> AsyncIterator[Endpoint]:
+    """The Express-like endpoint, on a host whose whole clock (the Date header too) is off by so much."""
+    command = (require("node"), str(_SOURCES / "node/endpoint.mjs"), "0")
+    env = _host_clock(host_clock_offset_s) if host_clock_offset_s else {}
+    async with _listening(Runtime.NODE, *command, env=env) as endpoint:
         yield endpoint
 
 
@@ -131,7 +131,21 @@ def java_classes(session_folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def _listening(runtime: Runtime, *command: str) -> AsyncIterator[Endpoint]:
-    async with running(*command, env=_CREDENTIALS) as child:
+async def _listening(
+    runtime: Runtime, *command: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Endpoint]:
+    async with running(*command, env={**_CREDENTIALS, **(env or {})}) as child:
         port = (await child.match(_PORT_LINE))[1]
         yield Endpoint(runtime, f"http://127.0.0.1:{port}", child)
+
+
+def _host_clock(offset_s: int) -> Mapping[str, str]:
+    """The environment in which a program sees another time, as libfaketime's own wrapper sets it."""
+    command = [require("faketime"), "-f", f"{offset_s:+}s", "env"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+    wanted = ("LD_PRELOAD", "FAKETIME")
+    return {
+        name: value
+        for name, _, value in (line.partition("=") for line in told.splitlines())
+        if name in wanted
+    }

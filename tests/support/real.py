@@ -12,6 +12,7 @@ import pytest
 DEBIAN_PACKAGES = {
     "chronyd": "chrony",
     "curl": "curl",
+    "faketime": "faketime",
     "java": "openjdk-17-jdk-headless",
     "javac": "openjdk-17-jdk-headless",
     "nginx": "nginx-light",

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from proxy.domain.claims import Claims, Redaction
+from proxy.domain.diagnosis.base import Cause, Suspicion
 from proxy.domain.join_result import Outcome, Reject
-from proxy.domain.ports import Offset
+from proxy.domain.ports import Offset, RaisedCause
 from proxy.domain.receipt import Issuance
 from proxy.telemetry.logs import Level, Logs, _SignatureIssued
 from proxy.telemetry.outcomes import SignatureOutcome
@@ -36,6 +37,7 @@ ISSUED: dict[str, Any] = {
     "backend_clock_offset_s": 0.5,
     "backend_clock_bound_s": 0.75,
     "findings": ["time/iat_ahead", "claims/role_type"],
+    "role": None,
 }
 REPORTED: dict[str, Any] = ISSUED | {
     "outcome": "invalid_signature",
@@ -56,6 +58,20 @@ REPORTED: dict[str, Any] = ISSUED | {
     "late": False,
     "evidence": True,
 }
+
+RAISED = RaisedCause(
+    backend="java",
+    suspicion=Suspicion(
+        cause=Cause.FLOAT32_ROUNDING,
+        confidence=0.98765432,
+        evidence="5 of 5 iat values are 64 modulo 128",
+        advice="use a double",
+        replicas=("pod-1", "pod-2"),
+        predicted_share=0.262,
+        heals_s=64.0,
+    ),
+    raised_at=NOW - 60.0,
+)
 
 
 def written(event: Callable[[Logs], None], *, level: Level = Level.DEBUG, wall_s: float = NOW + 0.125) -> str:
@@ -188,6 +204,30 @@ def signature_failed(logs: Logs) -> None:
             "clock.stepped",
             {"step_s": -3600.0},
             id="clock.stepped",
+        ),
+        pytest.param(
+            lambda logs: logs.cause_suspected(RAISED),
+            "warning",
+            "cause.suspected",
+            {
+                "backend": "java",
+                "cause": "float32_rounding",
+                "confidence": 0.987654,
+                "evidence": "5 of 5 iat values are 64 modulo 128",
+                "advice": "use a double",
+                "replicas": ["pod-1", "pod-2"],
+                "predicted_failing_share": 0.262,
+                "observed_failing_share": None,
+                "heals_s": 64.0,
+            },
+            id="cause.suspected",
+        ),
+        pytest.param(
+            lambda logs: logs.cause_cleared(RAISED, 61.00000049),
+            "info",
+            "cause.cleared",
+            {"backend": "java", "cause": "float32_rounding", "replicas": ["pod-1", "pod-2"], "held_s": 61.0},
+            id="cause.cleared",
         ),
         pytest.param(
             lambda logs: logs.notice("ledger.migrated", before=None, after="r0001"),

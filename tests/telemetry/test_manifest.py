@@ -33,6 +33,7 @@ GAUGES = {
     "backend_clock_offset_seconds": ("backend",),
     "backend_clock_offset_bound_seconds": ("backend",),
     "backend_clock_measured_timestamp_seconds": ("backend",),
+    "cause_suspected": ("backend", "cause"),
     "ledger_writable": (),
     "config_last_reload_successful": (),
     "config_last_reload_timestamp_seconds": (),

@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.domain.diagnosis.base import Cause
 from proxy.domain.findings import RULES
 from proxy.domain.join_result import Outcome, Reject
 from proxy.domain.ports import Offset
@@ -91,11 +92,12 @@ def test_samples_of_one_backend() -> None:
         "join_duration_seconds": 13,
         "late_results": 5,
         "no_result_resolved": 1,
+        "cause_suspected": 28,
         "backend_clock_offset_seconds": 1,
         "backend_clock_offset_bound_seconds": 1,
         "backend_clock_measured_timestamp_seconds": 1,
     }
-    assert sum(count.values()) == 154 + len(RULES)
+    assert sum(count.values()) == 182 + len(RULES)
 
 
 def test_no_created_samples_on_either_page(metrics: Metrics) -> None:
@@ -274,6 +276,31 @@ def test_clocks(metrics: Metrics) -> None:
     }
 
 
+def test_causes_are_suspected_and_cleared(metrics: Metrics) -> None:
+    name = "cause_suspected"
+    every = {labels for each, labels in samples(metrics) if each == name}
+    assert every == {
+        frozenset({("backend", backend), ("cause", cause.value)})
+        for backend in ("java", "php", "all")
+        for cause in Cause
+    }
+    shifted, rounded = {"cause": "timezone_shift"}, {"cause": "float32_rounding"}
+    with moving(metrics, (name, JAVA | shifted, 1), (name, JAVA | rounded, 1)):
+        metrics.causes_suspected("java", {Cause.TIMEZONE_SHIFT, Cause.FLOAT32_ROUNDING})
+    with moving(metrics, (name, {"backend": "all", "cause": "zoom_side"}, 1)):
+        metrics.causes_suspected("all", [Cause.ZOOM_SIDE])
+    with moving(metrics, (name, JAVA | shifted, -1)):
+        metrics.causes_suspected("java", (Cause.FLOAT32_ROUNDING,))
+    with pytest.raises(KeyError):
+        metrics.causes_suspected("lost", ())
+
+
+def test_verdicts_can_be_asked_for(metrics: Metrics) -> None:
+    metrics.signature_issued(issuance(), Verdict.WARNING, (), 0.1)
+    none = {"ok": 0, "warning": 0, "refused": 0}
+    assert metrics.verdicts() == {"java": none | {"warning": 1}, "php": none}
+
+
 def test_joinwatch_itself(metrics: Metrics) -> None:
     with moving(
         metrics,
@@ -351,5 +378,6 @@ def test_no_label_comes_from_a_client_or_a_backend(metrics: Metrics) -> None:
 
 def test_samples_per_backend_have_a_ceiling() -> None:
     """Every series that can be known is there from the start; docs/decisions.md says why that is more than 150."""
-    of_java = [key for key in samples(Metrics(backends=("java",))) if ("backend", "java") in key[1]]
-    assert len(of_java) <= 181
+    families = Metrics(backends=("java",)).registry.collect()
+    of_java = [each for family in families for each in family.samples if each.labels.get("backend") == "java"]
+    assert len(of_java) <= 226

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.app import ENVIRONMENT, NATIVE, application, http_backend
+from proxy.ledger.store import Store
+from tests.ledger.builders import RAISED
+from tests.support.app import ENVIRONMENT, NATIVE, App, application, http_backend
+from tests.support.fake_time import FakeTime
 from tests.support.joinwatch import sample
 from tests.support.secrets import ADMIN_TOKEN
 from tests.support.servers import RawClient
@@ -67,13 +73,15 @@ async def test_only_loopback_and_configured_names_are_served(tmp_path: Path) -> 
         port = app.joinwatch.admin[1]
         for allowed in ALLOWED:
             assert await status_of(port, "/metrics", allowed) == 200, allowed
+            assert await status_of(port, "/api/summary?since=1h", allowed) == 200, allowed
         for refused in REFUSED:
-            for path in ("/metrics", "/readyz", "/", "/no-such-page"):
+            for path in ("/metrics", "/api/summary", "/readyz", "/", "/no-such-page"):
                 assert await status_of(port, path, refused) in (400, 403), (refused, path)
         for address in ADDRESSES:
             assert await status_of(port, "/livez", address) == 200, address
             assert await status_of(port, "/readyz", address) == 200, address
             assert await status_of(port, "/metrics", address) == 403, address
+            assert await status_of(port, "/api/summary", address) == 403, address
         # Two Host fields are not well-formed (RFC 9112 section 3.2): never the friendlier of the two.
         twice = await status_of(port, "/metrics", b"evil.example", b"Host: localhost\r\n")
         assert twice in (400, 403)
@@ -104,9 +112,10 @@ async def test_with_a_token_everything_but_health_asks_for_it(
     config = f'{NATIVE}[listen]\nadmin_token_file = "token"\n'
     async with application(tmp_path, config, token=ADMIN_TOKEN) as app:
         headers = {} if given is None else {"Authorization": given}
-        for path in ("/metrics", "/", "/no-such-page"):
+        for path in ("/metrics", "/api/summary", "/api/summary?since=x", "/", "/no-such-page"):
             answer = await app.ask("GET", app.admin + path, headers=headers)
-            assert answer.status == (404 if status == 200 and "no-such" in path else status), path
+            refused = {"/no-such-page": 404, "/api/summary?since=x": 400}
+            assert answer.status == (refused.get(path, 200) if status == 200 else status), path
             if status == 401:
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
                 assert answer.error[0] == "token"
@@ -174,6 +183,123 @@ async def test_the_admin_listener_takes_nothing_but_questions(tmp_path: Path) ->
     async with application(tmp_path) as app:
         for method in ("POST", "PUT", "DELETE"):
             assert (await app.ask(method, f"{app.admin}/metrics")).status == 405
+            assert (await app.ask(method, f"{app.admin}/api/summary")).status == 405
         for path in ("/join-results", "/sign", "/var/joinwatch.db", "/..%2f..%2fetc/passwd"):
             assert (await app.ask("GET", app.admin + path)).status == 404
         assert b"/metrics" in (await app.ask("GET", f"{app.admin}/")).body
+
+
+# /api/summary
+
+
+async def test_the_summary_counts_what_was_reported_since_then(tmp_path: Path) -> None:
+    async with application(tmp_path) as app:
+        for fields in ({}, {}, {"outcome": "joined", "error": ...}, {"outcome": "no_result", "error": ...}):
+            assert (await app.report(await app.receipt(), **fields)).status == 204
+        answer = await app.ask("GET", f"{app.admin}/api/summary")
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Cache-Control"] == "no-store"
+        told = json.loads(answer.body)
+        assert told["ledger"] == {"available": True, "detail": ""}
+        assert told["generated_at"] == "2027-01-15T08:00:00Z"
+        assert told["since"] == "2027-01-15T07:00:00Z"
+        assert told["backends"].keys() == {"native", "all"}
+        native = told["backends"]["native"]
+        assert native["joins"] == {
+            "joined": 1,
+            "invalid_signature": 2,
+            "signature_expired": 0,
+            "other_failure": 0,
+            "no_result": 1,
+        }
+        assert native["signatures_since_start"] == {"ok": 4, "warning": 0, "refused": 0}
+        assert native["rate_3712"]["share"] == pytest.approx(2 / 3)
+        assert (native["causes"], native["cleared_causes"], native["late"]) == ([], [], 0)
+        app.time.advance(90)
+        for since, count in (("91s", 2), ("89s", 0), ("2m", 2), ("7d", 2)):
+            body = (await app.ask("GET", f"{app.admin}/api/summary?since={since}")).body
+            assert json.loads(body)["backends"]["all"]["joins"]["invalid_signature"] == count, since
+
+
+async def test_a_cause_that_was_raised_before_a_restart_is_told_at_once_and_not_again(tmp_path: Path) -> None:
+    now = FakeTime().wall()
+    raised = replace(RAISED, backend="native", raised_at=now - 60.0, cleared_at=None)
+    with closing(Store(f"sqlite:///{tmp_path}/joinwatch.db")) as store:
+        store.keep_causes([raised])
+    key = sample("joinwatch_cause_suspected", backend="native", cause="float32_rounding")
+    async with application(tmp_path) as app:
+        assert key in app.since
+        for _ in range(200):
+            told = json.loads((await app.ask("GET", f"{app.admin}/api/summary")).body)["backends"]["native"]
+            if told["causes"]:
+                break
+            await asyncio.sleep(0.05)
+        (cause,) = told["causes"]
+        assert cause == {
+            "cause": "float32_rounding",
+            "since": "2027-01-15T07:59:00Z",
+            "confidence": 0.99,
+            "evidence": raised.suspicion.evidence,
+            "predicted_failing_share": 0.262,
+            "observed_failing_share": 0.25,
+            "advice": raised.suspicion.advice,
+            "replicas": ["pod-1", "10.0.0.7:8443"],
+            "heals_s": 64.0,
+            "failed_joins": 0,
+        }
+        assert (await app.metrics())[key] == 1
+        assert app.logs("cause.suspected") == []
+    with closing(Store(f"sqlite:///{tmp_path}/joinwatch.db")) as store:
+        assert [(each.raised_at, each.cleared_at) for each in store.suspected_since(0.0)] == [
+            (now - 60.0, None)
+        ]
+
+
+async def test_without_a_ledger_the_summary_has_null_for_what_was_counted(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file where the ledger's folder should be")
+    place = {"JOINWATCH_LEDGER__URL": f"sqlite:///{tmp_path}/var/joinwatch.db"}
+    async with application(tmp_path, NATIVE, environ={**ENVIRONMENT, **place}, with_ledger=False) as app:
+        await app.logged("ledger.unavailable")
+        answer = await app.ask("GET", f"{app.admin}/api/summary")
+        assert answer.status == 200
+        told = json.loads(answer.body)
+        assert told["ledger"]["available"] is False
+        assert told["ledger"]["detail"]
+        for name in ("native", "all"):
+            native = told["backends"][name]
+            counted = [native[each] for each in ("joins", "late", "rate_3712", "cleared_causes")]
+            assert counted == [None] * 4
+            assert native["causes"] == []
+
+
+@pytest.mark.parametrize(
+    "since", ["", "x", "0s", "1.5h", "367d", "1h%0a", "%00", "9" * 5000 + "s", "<script>"]
+)
+async def test_a_time_that_cannot_be_read_is_400_and_not_repeated(tmp_path: Path, since: str) -> None:
+    async with application(tmp_path) as app:
+        answer = await app.ask("GET", f"{app.admin}/api/summary?since={since}")
+        assert answer.status == 400
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.error == (
+            "since",
+            "since is not a time from 1s to 366d: write a whole number and one of s, m, h, d, as in 90s or 7d",
+        )
+
+
+async def test_summaries_hold_up_no_result(tmp_path: Path) -> None:
+    async with application(tmp_path) as app:
+        url = f"{app.admin}/api/summary?since=7d"
+        answers, statuses = await asyncio.gather(
+            asyncio.gather(*(app.ask("GET", url) for _ in range(40))),
+            asyncio.gather(*(_reported(app) for _ in range(20))),
+        )
+        assert {answer.status for answer in answers} == {200}
+        assert set(statuses) == {204}
+        told = json.loads((await app.ask("GET", url)).body)
+        assert told["backends"]["native"]["joins"]["invalid_signature"] == 20
+
+
+async def _reported(app: App) -> int:
+    return (await app.report(await app.receipt())).status

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from ..findings import RULES
 from ..rules.base import Severity
 from .base import Cause, Suspicion
+from .leads import SECOND_S, SLACK_S, leads, moved
 from .mends import advice
-from .persistence import still
+from .persistence import goes_on
 from .windows import SWAPPED, BackendWindow, Kept, Slot
 from .wording import percent
 
@@ -18,18 +18,22 @@ NEEDED: Final = 3
 """One odd request may come from anybody; three are a fault."""
 
 LEAST_SHARE: Final = 0.005
-NEWEST: Final = 24
 
 PART: Final = 0.9
 """A fault of the code or the configuration is in all signatures; shared fields spare some."""
 
+FEW_WRONG: Final = 0.25
+SURELY_WRONG: Final = 20
+
 SERVED_TOO_LONG_S: Final = 1800.0
 """Handing the same token out for minutes is a sound cache; Zoom's shortest lifetime is half an hour."""
 
-_BY_CAUSE: Final[dict[Cause, list[str]]] = {}
+FINDINGS_OF: Final[dict[Cause, list[str]]] = {}
+"""Which findings point to a cause."""
+
 for _rule in RULES.values():
     if _rule.cause is not None and _rule.severity is not Severity.INFO:
-        _BY_CAUSE.setdefault(Cause(_rule.cause), []).append(_rule.id)
+        FINDINGS_OF.setdefault(Cause(_rule.cause), []).append(_rule.id)
 
 _SUPERSEDES: Final[dict[Cause, frozenset[Cause]]] = {
     Cause.MILLISECONDS: frozenset(
@@ -59,12 +63,11 @@ def finding_causes(tally: Slot, newest: Sequence[Kept], window: BackendWindow) -
     """The causes in what single signatures had. `tally`: of the window; `newest`: the last signatures, oldest first."""
     if not tally.counts:
         return []
-    last = newest[-NEWEST:]
-    recent = Counter(finding for kept in last for finding in kept.seen.issuance.findings)
     found = [
         suspicion
-        for cause, findings in _BY_CAUSE.items()
-        if (suspicion := _counted(cause, findings, tally, recent, len(last))) is not None
+        for cause, findings in FINDINGS_OF.items()
+        if (suspicion := _counted(cause, findings, tally, newest)) is not None
+        and not (cause is Cause.STALE_SIGNATURE and _are_shifted(newest))
     ]
     for special in (_shared_state(tally), _served_too_long(newest, window)):
         if special is not None:
@@ -82,13 +85,17 @@ def without_companions(found: Sequence[Suspicion]) -> list[Suspicion]:
 
 
 def _counted(
-    cause: Cause, findings: Collection[str], tally: Slot, recent: Counter[str], of: int
+    cause: Cause, findings: Collection[str], tally: Slot, newest: Sequence[Kept]
 ) -> Suspicion | None:
     finding = max(findings, key=lambda each: tally.counts[each])
     count = tally.counts[finding]
     share = count / tally.total
-    if count < NEEDED or share < LEAST_SHARE or not still(recent[finding], of, share):
+    if count < NEEDED or share < LEAST_SHARE or not goes_on([_has(finding, kept) for kept in newest]):
         return None
+    if finding == "mac/wrong" and share < FEW_WRONG and count < SURELY_WRONG:
+        return (
+            None  # One secret is right or wrong; shared fields spoil a few, and will show in other ways too.
+        )
     rule = RULES[finding]
     refused = rule.severity is Severity.REFUSED
     return Suspicion(
@@ -100,15 +107,25 @@ def _counted(
     )
 
 
+def _has(finding: str, kept: Kept) -> bool:
+    return finding in kept.seen.issuance.findings
+
+
+def _are_shifted(newest: Sequence[Kept]) -> bool:
+    """Whether the expired ones are new tokens that all lie equally far back: a shifted time, and no old token."""
+    expired = leads(kept for kept in newest if _has("time/expired", kept))
+    return len({lead.token for lead in expired}) == len(expired) > 1 and moved(expired) <= SECOND_S + SLACK_S
+
+
 def _shared_state(tally: Slot) -> Suspicion | None:
-    """Requests that get parts of one another's signatures."""
+    """Requests that get parts of one another's signatures: a part of them is bad, in more than one way."""
     counts, total = tally.counts, tally.total
-    torn, swapped = counts["format/segments"], counts[SWAPPED]
-    mismatched, wrong = counts["request/meeting_mismatch"], counts["mac/wrong"]
-    mixed = wrong >= NEEDED and mismatched >= 1 and max(wrong, mismatched) < PART * total
-    if torn < 2 and swapped < 2 and not mixed:
-        return None
+    torn, swapped, wrong = counts["format/segments"], counts[SWAPPED], counts["mac/wrong"]
+    mismatched = counts["request/meeting_mismatch"]
     bad = max(torn + wrong, mismatched)
+    in_ways = sum(map(bool, (torn, wrong, mismatched)))
+    if bad < NEEDED or bad >= PART * total or (in_ways < 2 and swapped < 2 and torn < 2):
+        return None
     parts = [
         f"{torn} have more than three parts" if torn else "",
         f"{wrong} have a wrong HMAC" if wrong else "",
@@ -126,12 +143,10 @@ def _shared_state(tally: Slot) -> Suspicion | None:
 
 def _served_too_long(newest: Sequence[Kept], window: BackendWindow) -> Suspicion | None:
     """The same token over and over: a cache that outlives what it keeps."""
-    ages = []
-    for kept in newest:
-        first = None if kept.fresh else window.first_seen(kept.seen.token)
-        if first is not None and kept.at - first >= SERVED_TOO_LONG_S:
-            ages.append(kept.at - first)
-    if len(ages) < NEEDED:
+    since = [None if kept.fresh else window.first_seen(kept.seen.token) for kept in newest]
+    age = [0.0 if first is None else kept.at - first for kept, first in zip(newest, since, strict=True)]
+    ages = [each for each in age if each >= SERVED_TOO_LONG_S]
+    if len(ages) < NEEDED or not goes_on([each >= SERVED_TOO_LONG_S for each in age]):
         return None
     return Suspicion(
         Cause.STALE_SIGNATURE,

@@ -9,23 +9,26 @@ from typing import Final
 from ..join_result import Outcome
 from ..offsets import Interval
 from .base import FLEET, Cause, Suspicion
-from .exact import binomial_tail
 from .join_causes import Joins
-from .lead_causes import WRONG_CLOCK_S, clock_offset
-from .leads import leads
+from .lead_causes import WRONG_CLOCK_S, offset_by
+from .leads import Lead, leads
 from .mends import advice
+from .persistence import still
 from .sightings import JoinSeen
-from .tables import USUAL_SHARE, counts, described
-from .windows import BackendWindow
+from .tables import ENOUGH, counts, described, refused, too_many
+from .windows import JOINS_WINDOW_S, BackendWindow
 
-RECENT_S: Final = 900.0
-ACTIVE: Final = 5
-"""A backend with fewer recent joins says nothing of the fleet."""
+SPANS_S: Final = (900.0, JOINS_WINDOW_S)
+"""An incident of minutes stands out in the first, one at a site with few joins needs the second."""
 
-ALSO: Final = 1e-3
-"""So unlikely must the failures of another backend be, to be the same failures."""
+NEWEST: Final = 24
+ALSO: Final = 1e-4
+"""So unlikely must the failures of the other backends be, to be the same failures."""
 
 DOUBTED: Final = 0.5
+
+SET_BACK_S: Final = 120.0
+"""By how much code mostly sets iat back: a signer without Date headers is ahead by its lead and so much at most."""
 
 _CLOCKS: Final = frozenset({Cause.BACKEND_CLOCK_AHEAD, Cause.BACKEND_CLOCK_BEHIND})
 
@@ -36,42 +39,56 @@ def fleet_causes(
     """The causes of each backend seen beside those of the others, and under FLEET those of all."""
     result = dict(found)
     _doubt_own_clock(result, windows, now)
-    zoom = _zoom_side(result, windows, now)
-    if zoom is not None:
+    zoom, explains = _zoom_side(windows, now)
+    if explains:
         for name, causes in result.items():
             result[name] = tuple(each for each in causes if each.cause is not Cause.UNEXPLAINED)
     result[FLEET] = () if zoom is None else (zoom,)
     return result
 
 
-def _zoom_side(
-    found: Mapping[str, tuple[Suspicion, ...]], windows: Mapping[str, BackendWindow], now: float
-) -> Suspicion | None:
-    """All backends fail at once, and their signatures are sound."""
-    unexplained = {
-        name for name, causes in found.items() for each in causes if each.cause is Cause.UNEXPLAINED
-    }
-    if not unexplained:
-        return None
-    told = []
-    active = 0
-    for name, window in windows.items():
-        rest = [join for join in Joins(window, now).rest if join.at >= now - RECENT_S]
-        of = counts(rest)
-        if of.total < ACTIVE:
+def _zoom_side(windows: Mapping[str, BackendWindow], now: float) -> tuple[Suspicion | None, bool]:
+    """Whether all backends fail at once, and whether they did within the window: what is over explains its failures."""
+    if sum(window.refused_since(now - JOINS_WINDOW_S) > 0 for window in windows.values()) < 2:
+        return None, False
+    of_each = {name: Joins(window, now) for name, window in windows.items()}
+    tries = sum(joins.tries for joins in of_each.values())
+    for span_s in SPANS_S:
+        rests = {
+            name: rest
+            for name, joins in of_each.items()
+            if (rest := [join for join in joins.rest if join.at >= now - span_s])
+        }
+        if not _all_fail(rests, tries):
             continue
-        active += 1
-        also = binomial_tail(int(of.size * of.share), -int(-of.size // 1), USUAL_SHARE) < ALSO
-        if name not in unexplained and not also:
-            return None
-        told.append(f"{name}: {described(of)}")
-    if active < 2:
-        return None
+        together = sorted((join for rest in rests.values() for join in rest), key=lambda join: join.at)
+        newest = together[-NEWEST:]
+        if still(sum(map(refused, newest)), len(newest), counts(together).share):
+            return _incident(rests, span_s), True
+        return None, True
+    return None, False
+
+
+def _all_fail(rests: Mapping[str, list[JoinSeen]], tries: int) -> bool:
+    """Whichever backend is left out, the others fail too, and none is spared."""
+    together = counts([join for rest in rests.values() for join in rest])
+    if len(rests) < 2 or too_many(together, tries) >= ENOUGH:
+        return False
+    for name, rest in rests.items():
+        others = counts([join for other, joins in rests.items() if other != name for join in joins])
+        of = counts(rest)
+        if too_many(others, 1) >= ALSO or not still(of.failed, of.total, together.share):
+            return False
+    return True
+
+
+def _incident(rests: Mapping[str, list[JoinSeen]], span_s: float) -> Suspicion:
+    told = "; ".join(f"{name}: {described(counts(rest))}" for name, rest in rests.items())
     return Suspicion(
         Cause.ZOOM_SIDE,
         0.9,
-        f"All {active} backends with joins fail at once in the last {RECENT_S / 60:.0f} minutes, and leads, HMACs and "
-        f"claims are clean: {'; '.join(told)}. What they share is Zoom, or the state of the app there.",
+        f"All {len(rests)} backends with joins failed together in the last {span_s / 60:.0f} minutes, and leads, HMACs "
+        f"and claims are clean: {told}. What they share is Zoom, or the state of the app there.",
         advice(Cause.ZOOM_SIDE),
     )
 
@@ -81,10 +98,16 @@ def _doubt_own_clock(
 ) -> None:
     """Where most backends are off by the same and this host's clock is not measured, it may be this host's."""
     offsets: list[Interval] = []
-    for window in windows.values():
+    undated: set[str] = set()
+    for name, window in windows.items():
         newest = leads(window.last(now))
-        offset = clock_offset(newest)
-        if offset is not None and newest[-1].kept.seen.issuance.clock_offset_s is None:
+        if not newest or newest[-1].kept.seen.issuance.clock_offset_s is not None:
+            continue
+        offset = offset_by(newest[-1])
+        if offset is None:
+            undated.add(name)
+            offset = _by_iat(newest[-1])
+        if offset is not None:
             offsets.append(offset)
     wrong = [each for each in offsets if each.lo > WRONG_CLOCK_S or each.hi < -WRONG_CLOCK_S]
     if len(wrong) < 2 or 2 * len(wrong) <= len(offsets) or not _agree(wrong):
@@ -96,10 +119,15 @@ def _doubt_own_clock(
     for name, causes in found.items():
         found[name] = tuple(
             replace(each, confidence=DOUBTED, evidence=each.evidence + note)
-            if each.cause in _CLOCKS
+            if each.cause in _CLOCKS or (each.cause is Cause.TIMEZONE_SHIFT and name in undated)
             else each
             for each in causes
         )
+
+
+def _by_iat(lead: Lead) -> Interval | None:
+    """What a clock is ahead by that only iat tells; None where iat does not lie ahead, which tells nothing."""
+    return Interval(lead.lo, lead.hi + SET_BACK_S) if lead.lo > WRONG_CLOCK_S else None
 
 
 def _agree(offsets: Iterable[Interval]) -> bool:

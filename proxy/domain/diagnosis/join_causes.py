@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from ..join_result import Outcome
 from .base import Cause, Suspicion
 from .exact import wilson
-from .finding_causes import without_companions
+from .finding_causes import FINDINGS_OF, without_companions
 from .mends import advice
-from .persistence import still
+from .persistence import goes_on
 from .predicates import LEAD_CAUSES, VISIBLE, Hidden, Visible, hidden
 from .sightings import JoinSeen
 from .tables import ENOUGH, USUAL_SHARE, Counts, Table, counts, described, once_each, refused, table, too_many
 from .windows import JOINS_WINDOW_S, BackendWindow
 from .wording import percent
 
-NEWEST: Final = 24
 SURE: Final = 0.99
 DOUBTED: Final = 0.7
 MANY_JOINS: Final = 30
@@ -33,21 +32,29 @@ CODES: Final[Mapping[Cause, frozenset[str]]] = {
 """What Zoom itself says with its code."""
 
 
+JUDGED: Final = (Outcome.JOINED, Outcome.INVALID_SIGNATURE)
+"""The outcomes that tell whether Zoom took the signature."""
+
+
 class Joins:
     """The joins of a backend's window, and the tests over them."""
 
     def __init__(self, window: BackendWindow, now: float) -> None:
         self.all = once_each(window.recent_joins(now))
-        self.judged = [join for join in self.all if refused(join) or join.outcome is Outcome.JOINED]
-        seen = [join for join in self.judged if any(each.holds(join) for each in VISIBLE)]
-        marked = set(map(id, seen))
-        self.rest = [join for join in self.judged if id(join) not in marked]
+        self.judged = [join for join in self.all if join.outcome in JUDGED]
+        self.any_refused = any(map(refused, self.judged))
+        self.rest = [join for join in self.judged if not any(each.holds(join) for each in VISIBLE)]
         self.hidden = hidden(self.rest)
         self.tries = (len(VISIBLE) + len(self.hidden) + len(CODES)) * max(1, len(self.all))
         """Predicates x looks: each new join can have been looked at once."""
         tally = window.join_tally.since(now - JOINS_WINDOW_S)
         self.refused = tally.counts[Outcome.INVALID_SIGNATURE]
         self.ended = tally.total - tally.counts[Outcome.NO_RESULT]
+
+    def unmarked(self, joins: Sequence[JoinSeen], causes: Iterable[Cause]) -> list[JoinSeen]:
+        """Those whose signatures have nothing that points to a cause that is named already."""
+        marks = {finding for cause in causes for finding in FINDINGS_OF.get(cause, ())}
+        return [join for join in joins if marks.isdisjoint(join.findings)]
 
     @property
     def observed(self) -> float | None:
@@ -66,16 +73,18 @@ class Joins:
 
 
 def with_joins(found: Sequence[Suspicion], window: BackendWindow, now: float) -> list[Suspicion]:
-    """The causes that signatures told, weighed by the joins, and those that joins tell."""
+    """The causes that signatures told, weighed by the joins, and those that joins tell; the surest first."""
     joins = Joins(window, now)
     causes = {each.cause: each for each in found}
-    for visible in VISIBLE:
-        _weigh(visible, causes, joins)
     _by_codes(causes, joins)
-    _by_circumstance(causes, joins)
+    if joins.any_refused:  # Most windows of most backends have none, and nothing to explain.
+        for visible in VISIBLE:
+            _weigh(visible, causes, joins)
+        _by_circumstance(causes, joins)
     observed = joins.observed
     told = joins.told()
-    return without_companions([_compared(each, joins, told, observed) for each in causes.values()])
+    compared = [_compared(each, joins, told, observed) for each in causes.values()]
+    return sorted(without_companions(compared), key=lambda each: -each.confidence)
 
 
 def _weigh(visible: Visible, causes: dict[Cause, Suspicion], joins: Joins) -> None:
@@ -83,7 +92,7 @@ def _weigh(visible: Visible, causes: dict[Cause, Suspicion], joins: Joins) -> No
     if not spoken_for and visible.raises is None:
         return
     test = table(visible.what, visible.holds, joins.judged, joins.tries)
-    if not test.tells or not _goes_on(joins.judged, visible.holds, refused, test.true.share):
+    if not test.tells or not _goes_on(joins.judged, visible.holds, refused):
         return
     for cause in spoken_for:
         one = causes[cause]
@@ -95,15 +104,20 @@ def _weigh(visible: Visible, causes: dict[Cause, Suspicion], joins: Joins) -> No
 
 
 def _by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
+    unmarked = joins.unmarked(joins.all, causes)
+    answered = {join.code for join in joins.all}
     for cause, codes in CODES.items():
+        if answered.isdisjoint(codes):
+            continue
 
         def failed(join: JoinSeen, codes: frozenset[str] = codes) -> bool:
             return join.code in codes
 
-        of = counts(joins.all, failed)
+        of_these = joins.all if cause in causes else unmarked
+        of = counts(of_these, failed)
         p = too_many(of, joins.tries)
-        if of.failed and p < ENOUGH and _goes_on(joins.all, lambda _join: True, failed, of.share):
-            named = ", ".join(sorted({join.code or "" for join in joins.all if failed(join)}))
+        if of.failed and p < ENOUGH and _goes_on(of_these, lambda _join: True, failed):
+            named = ", ".join(sorted({join.code or "" for join in of_these if failed(join)}))
             evidence = f"Zoom answers {named} to {described(of)} (exact test, corrected: p = {p:.0e})."
             if cause in causes:
                 one = causes[cause]
@@ -114,7 +128,7 @@ def _by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
 
 def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
     """What the signatures do not show, the strongest first; then what is left without any explanation."""
-    rest = joins.rest
+    rest = joins.unmarked(joins.rest, causes)
     if not LEAD_CAUSES.isdisjoint(causes):
         rest = [join for join in rest if join.token_age_s is not None]
     tested: list[Table] = []
@@ -122,7 +136,7 @@ def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
     while candidates:
         tests = [(table(each.what, each.holds, rest, joins.tries), each) for each in candidates]
         best, circumstance = min(tests, key=lambda one: one[0].p)
-        if not best.tells or not _goes_on(rest, circumstance.holds, refused, best.true.share):
+        if not best.tells or not _goes_on(rest, circumstance.holds, refused):
             tested += [test for test, _ in tests]
             break
         _raise_hidden(causes, circumstance, best, joins)
@@ -130,11 +144,7 @@ def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
         candidates = [each for each in candidates if each is not circumstance]
     of = counts(rest)
     p = too_many(of, joins.tries)
-    if (
-        p < ENOUGH
-        and _goes_on(rest, lambda _join: True, refused, of.share)
-        and Cause.UNEXPLAINED not in causes
-    ):
+    if p < ENOUGH and _goes_on(rest, lambda _join: True, refused) and Cause.UNEXPLAINED not in causes:
         _raise(causes, Cause.UNEXPLAINED, 0.9, _ruled_out(of, p, tested, joins))
 
 
@@ -159,8 +169,8 @@ def _ruled_out(of: Counts, p: float, tested: Sequence[Table], joins: Joins) -> s
     compared = [f"{each.what} ({each.true.failed} of {each.true.total})" for each in tested]
     also = f" No difference that tells: {'; '.join(compared)}." if compared else ""
     return (
-        f"{described(of)} failed as invalid signature, and nothing wrong is seen in their signatures (exact test against "
-        f"{percent(USUAL_SHARE)}, corrected: p = {p:.0e}). Ruled out, with how many failed joins had it: "
+        f"{described(of)} failed as invalid signature, and nothing wrong is seen in their signatures (exact test "
+        f"against {percent(USUAL_SHARE)}, corrected: p = {p:.0e}). Ruled out, with how many failed joins had it: "
         f"{'; '.join(seen)}.{also}"
     )
 
@@ -174,11 +184,9 @@ def _goes_on(
     joins: Sequence[JoinSeen],
     holds: Callable[[JoinSeen], bool | None],
     failed: Callable[[JoinSeen], bool],
-    share: float,
 ) -> bool:
     """Whether the newest joins of which it holds fail as those before."""
-    newest = [join for join in joins if holds(join)][-NEWEST:]
-    return still(sum(map(failed, newest)), len(newest), share)
+    return goes_on([failed(join) for join in joins if holds(join)])
 
 
 def _raise(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from ..offsets import Interval
 from .base import Cause, Suspicion
 from .leads import Lead, constant, groups
 from .mends import advice
-from .persistence import still
+from .persistence import goes_on
 from .quantisation import MANY_IATS, Quantised, quantised, step_of
 from .wording import percent, seconds, seldom, span, stands
 
@@ -50,7 +51,12 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
     several = groups(newest)
     if several:
         found = [_steady(group, delays, len(group) / len(newest)) for group in several]
-        return list({each.cause: each for each in found if each is not None}.values())
+        by_cause = {each.cause: each for each in found if each is not None}
+        if Cause.BACKEND_CLOCK_AHEAD in by_cause or Cause.BACKEND_CLOCK_BEHIND in by_cause:
+            by_cause.pop(
+                Cause.TIMEZONE_SHIFT, None
+            )  # Their Dates, all mixed up, could not tell the one from the other.
+        return list(by_cause.values())
     if constant(newest) is None:  # Perhaps it was another before: a mended clock, a deployment.
         newest = newest[-2 * NEEDED :]
     cause = _steady(newest, delays, 1.0)
@@ -60,9 +66,8 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
 def _goes_on(of: Sequence[Lead], rounding: Quantised) -> bool:
     """Whether the newest tokens are rounded still: a mended endpoint is not accused of its past."""
     fresh = [lead for lead in of if lead.fresh]
-    newest = (fresh if len(fresh) >= NEEDED else of)[-NEWEST:]
-    hits = sum(rounding.fits(lead.iat) for lead in newest)
-    return still(hits, len(newest), rounding.share)
+    hits = [rounding.fits(lead.iat) for lead in (fresh if len(fresh) >= NEEDED else of)]
+    return goes_on(hits, by_chance=1 / rounding.step_s)
 
 
 def _rounding(found: Quantised) -> Suspicion:
@@ -71,7 +76,7 @@ def _rounding(found: Quantised) -> Suspicion:
     how = "as milliseconds and again as seconds" if found.twice else "once"
     evidence = (
         f"{found.on} of {found.of} distinct iat are {found.residue_s:g} modulo {found.step_s:g} s{chance}{part}, "
-        f"while iat of new tokens was {stands(found.spread)}. A 32-bit float rounds so, {how}; "
+        f"while iat was {stands(found.spread)}. A 32-bit float rounds so, {how}; "
         f"iat is set back by {_margin(found)}, so that {_predicted_range(found)} of the signatures are ahead when made."
     )
     return Suspicion(
@@ -99,9 +104,11 @@ def _predicted_range(found: Quantised) -> str:
 
 def _steady(of: Sequence[Lead], delays: Sequence[float], share: float) -> Suspicion | None:
     """The cause of a lead that stands still. `share`: the part of the signatures that has it."""
-    lead = constant(of)
-    if len(of) < NEEDED or lead is None:
+    measured = constant(of)
+    if len(of) < NEEDED or measured is None:
         return None
+    host = _host(of[-1])
+    lead = Interval(measured.lo + host.lo, measured.hi + host.hi)
     return (
         _zone(of, lead, share)
         or _wrong_clock(of, lead, delays, share)
@@ -111,14 +118,23 @@ def _steady(of: Sequence[Lead], delays: Sequence[float], share: float) -> Suspic
 
 
 def clock_offset(of: Sequence[Lead]) -> Interval | None:
-    """The signer's clock against the reference, or against this host's where that is not measured."""
-    for lead in reversed(of):
-        issuance = lead.kept.seen.issuance
-        offset, bound = issuance.backend_clock_offset_s, issuance.backend_clock_bound_s
-        if offset is not None and bound is not None:
-            host = _host(lead)
-            return Interval(offset - bound + host.lo, offset + bound + host.hi)
-    return None
+    """The signer's clock against the reference, or against this host's where that is not measured.
+
+    None unless the last measurements agree: the first Date of a window may come out of a cache.
+    """
+    measured = list(islice(filter(None, map(offset_by, reversed(of))), NEEDED))
+    if len(measured) < NEEDED or not all(measured[0].overlaps(each) for each in measured):
+        return None
+    return measured[0]
+
+
+def offset_by(lead: Lead) -> Interval | None:
+    """The same, by what was known at one signature."""
+    issuance, host = lead.kept.seen.issuance, _host(lead)
+    offset, bound = issuance.backend_clock_offset_s, issuance.backend_clock_bound_s
+    if offset is None or bound is None:
+        return None
+    return Interval(offset - bound + host.lo, offset + bound + host.hi)
 
 
 def _host(lead: Lead) -> Interval:
@@ -128,9 +144,18 @@ def _host(lead: Lead) -> Interval:
     return Interval(0.0, 0.0) if offset is None or bound is None else Interval(offset - bound, offset + bound)
 
 
+def _measured(of: Sequence[Lead]) -> bool:
+    return of[-1].kept.seen.issuance.clock_offset_s is not None
+
+
 def _against(of: Sequence[Lead]) -> str:
-    measured = of[-1].kept.seen.issuance.clock_offset_s is not None
-    return "the reference clock" if measured else "this host's clock, which is not measured itself"
+    return "the reference clock" if _measured(of) else "this host's clock, which is not measured itself"
+
+
+def _in_all(of: Sequence[Lead], lead: Interval) -> str:
+    """Where iat stands in these, and by which clock."""
+    clock = "" if _measured(of) else " by this host's clock (not measured)"
+    return f"In {len(of)} signatures iat is {stands(lead)}{clock}"
 
 
 def _zone(of: Sequence[Lead], lead: Interval, share: float) -> Suspicion | None:
@@ -146,7 +171,7 @@ def _zone(of: Sequence[Lead], lead: Interval, share: float) -> Suspicion | None:
     zone = f"{'+' if quarters > 0 else '-'}{abs(quarters) // 4}:{abs(quarters) % 4 * 15:02}"
     date = f"; its Date header is right ({span(clock)})" if clock is not None else ""
     evidence = (
-        f"iat is {stands(lead)} in {len(of)} signatures, which is {zone} h less a usual margin{date}. "
+        f"{_in_all(of, lead)}, which is {zone} h less a usual margin{date}. "
         "Local time was read as UTC, or UTC as local time."
     )
     return Suspicion(
@@ -175,7 +200,7 @@ def _quarters(shift: Interval) -> int | None:
 def _wrong_clock(
     of: Sequence[Lead], lead: Interval | None, delays: Sequence[float], share: float = 1.0
 ) -> Suspicion | None:
-    """`lead` None: it moves, so that only the clock itself can be told."""
+    """`lead`: by the reference; None: it moves, so that only the clock itself can be told."""
     clock = clock_offset(of)
     if clock is None or (clock.hi >= -WRONG_CLOCK_S and clock.lo <= WRONG_CLOCK_S):
         return None
@@ -202,7 +227,6 @@ def _ahead_for_no_reason(
     of: Sequence[Lead], lead: Interval, delays: Sequence[float], share: float
 ) -> Suspicion | None:
     """iat is ahead and the Date header does not say why: it may come from another host than the one that signs."""
-    lead = _by_reference(of, lead)
     if lead.lo <= WRONG_CLOCK_S or not _turning(of, lead):
         return None
     clock = clock_offset(of)
@@ -214,7 +238,7 @@ def _ahead_for_no_reason(
             "or the code adds to the time"
         )
     )
-    evidence = f"iat is {stands(lead)} in {len(of)} signatures; {date}."
+    evidence = f"{_in_all(of, lead)}; {date}."
     return Suspicion(
         Cause.BACKEND_CLOCK_AHEAD,
         0.7 if clock is None else 0.6,
@@ -227,7 +251,6 @@ def _ahead_for_no_reason(
 
 def _no_margin(of: Sequence[Lead], lead: Interval, delays: Sequence[float], share: float) -> Suspicion | None:
     """iat is ahead by less than a wrong clock: harmless mostly, and nothing is left for a clock that drifts."""
-    reference = _by_reference(of, lead)
     ahead = [each for each in of if each.lo + _host(each).lo > SEEN_AHEAD_S]
     if len(ahead) < max(NEEDED, AHEAD_PART * len(of)) or not _turning(of, lead):
         return None
@@ -241,14 +264,9 @@ def _no_margin(of: Sequence[Lead], lead: Interval, delays: Sequence[float], shar
         0.9,
         evidence,
         f"{advice(Cause.NO_MARGIN)} Set iat back by at least {KEPT_BACK_S} s.",
-        predicted_share=_predicted(reference, delays, share * len(ahead) / len(of)),
-        heals_s=max(0.0, reference.hi),
+        predicted_share=_predicted(lead, delays, share * len(ahead) / len(of)),
+        heals_s=max(0.0, lead.hi),
     )
-
-
-def _by_reference(of: Sequence[Lead], lead: Interval) -> Interval:
-    host = _host(of[-1])
-    return Interval(lead.lo + host.lo, lead.hi + host.hi)
 
 
 def _turning(of: Sequence[Lead], lead: Interval) -> bool:

@@ -22,6 +22,7 @@ SECOND_S: Final = 1.0
 SLACK_S: Final = 0.5
 """What two readings of a clock, its drift in half an hour and its slewing may add."""
 
+MANY: Final = 12
 GROUP_MIN: Final = 3
 GROUP_SHARE: Final = 0.15
 GROUPS_COVER: Final = 0.9
@@ -57,6 +58,14 @@ def leads(kept: Iterable[Kept]) -> list[Lead]:
 def moved(of: Sequence[Lead]) -> float:
     """By how much the lead has surely moved among these; negative where it may have stood still."""
     return max(lead.lo for lead in of) - min(lead.hi for lead in of) if of else 0.0
+
+
+def surely_moved(of: Sequence[Lead]) -> float:
+    """The same without the outermost one at either end, or two of many: an old token taken for new is no movement."""
+    outer = 1 if len(of) < MANY else 2
+    if len(of) < 2 * outer + 2:
+        return 0.0
+    return sorted(lead.lo for lead in of)[-1 - outer] - sorted(lead.hi for lead in of)[outer]
 
 
 def constant(of: Sequence[Lead]) -> Interval | None:

@@ -146,8 +146,7 @@ MENDS: Final[Mapping[Cause, Mend]] = dict(
             Cause.REQUEST_NOT_PARSED,
             "the endpoint does not read the request",
             "The signature names no meeting and no role: it verifies, and the Web SDK cannot join with it.",
-            "Send the request as JSON and declare it as such; in the endpoint, answer 400 where the meeting is"
-            " missing.",
+            "Send the request as JSON, marked as such; in the endpoint, answer 400 where the meeting is missing.",
         ),
         _mend(
             Cause.SHARED_STATE,

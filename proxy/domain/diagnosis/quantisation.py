@@ -15,7 +15,7 @@ import msgspec
 from ..offsets import Interval
 from ..signature import Format
 from .exact import binomial_tail
-from .leads import SECOND_S, Lead, moved
+from .leads import SECOND_S, Lead, moved, surely_moved
 
 BITS: Final = 24
 
@@ -33,6 +33,10 @@ MOVED_S: Final = 2.0
 
 AHEAD_S: Final = 3.0
 """A token that lies so far in the future was made for this request: a cached one is older than its iat."""
+
+STANDING: Final = 3
+STANDING_S: Final = 5.0
+"""So many different tokens with one iat, made over so long: that iat stands still."""
 
 FEW_TOKENS: Final = 4
 MANY_IATS: Final = 4
@@ -93,8 +97,8 @@ def quantised(of: Sequence[Lead]) -> Quantised | None:
 
     Either at least four distinct iats share a residue and the lead moves; or two or three do, and so does every new
     token, of which there are four and more, while two with one iat were surely issued seconds apart or one lies ahead.
-    Tokens that were handed out before prove nothing by their age. They count where the lead of the others stands
-    still because every plateau was first seen at its begin: then some must lie ahead, which no cached token does.
+    Tokens that were handed out before prove nothing by their age. They count where different ones share an iat, or
+    where some lie ahead, which no cached token does: of few meetings every plateau is first seen at its begin.
     """
     if len(of) < FEW_TOKENS:
         return None
@@ -102,7 +106,7 @@ def quantised(of: Sequence[Lead]) -> Quantised | None:
     if step < 2:
         return None
     fresh = [lead for lead in of if lead.fresh]
-    return _judged(fresh, step) or _judged_by_plateaus(of, step)
+    return _judged(fresh, of, step) or _judged_standing(of, step) or _judged_by_plateaus(of, step)
 
 
 class _Common(msgspec.Struct, frozen=True, gc=False):
@@ -114,19 +118,42 @@ class _Common(msgspec.Struct, frozen=True, gc=False):
     chance: float
 
 
-def _judged(fresh: Sequence[Lead], step: float) -> Quantised | None:
+def _judged(fresh: Sequence[Lead], of: Sequence[Lead], step: float) -> Quantised | None:
     if not fresh:
         return None
     common = _common(fresh, step)
     hits = [lead for lead in fresh if _residue(lead.iat, step) == common.residue]
-    if moved(hits) <= MOVED_S:
+    if surely_moved(hits) <= MOVED_S:
         return None
     all_of_them = common.on == common.of
     if common.on >= MANY_IATS and common.chance <= (BY_CHANCE if all_of_them else BY_CHANCE_MIXED):
-        return _described(hits, fresh, common, step)
+        return _described(hits, fresh, of, common, step)
     if all_of_them and common.of >= 2 and len(hits) >= FEW_TOKENS and (_one_iat_moved(hits) or _ahead(hits)):
-        return _described(hits, fresh, common, step)
+        return _described(hits, fresh, of, common, step)
     return None
+
+
+def _judged_standing(of: Sequence[Lead], step: float) -> Quantised | None:
+    """iats that stand still while time goes on, under different tokens: perhaps of one host among several.
+
+    Tokens of a cache grow old too, but each from its own second; that all of them share one residue is no accident.
+    """
+    standing = [
+        iat
+        for iat, same in _by_iat(of).items()
+        if len({lead.token for lead in same}) >= STANDING and moved(same) > STANDING_S
+    ]
+    residues = {_residue(iat, step) for iat in standing}
+    if len(standing) < 2 or len(residues) != 1:
+        return None
+    residue = residues.pop()
+    hits = [lead for lead in of if _residue(lead.iat, step) == residue]
+    fresh = [lead for lead in hits if lead.fresh]
+    if surely_moved(fresh) <= MOVED_S and not _ahead(hits) and len(standing) < MANY_IATS:
+        return None
+    distinct = len({lead.iat for lead in of})
+    on = len({lead.iat for lead in hits})
+    return _described(hits, of, of, _Common(residue, on, distinct, step ** (1 - len(standing))), step)
 
 
 def _judged_by_plateaus(of: Sequence[Lead], step: float) -> Quantised | None:
@@ -134,9 +161,9 @@ def _judged_by_plateaus(of: Sequence[Lead], step: float) -> Quantised | None:
     common = _common(of, step)
     if common.on != common.of or common.on < MANY_IATS or common.chance > BY_CHANCE:
         return None
-    if moved(of) <= MOVED_S or not _ahead(of):
+    if surely_moved(of) <= MOVED_S or not _ahead(of):
         return None
-    return _described(of, of, common, step)
+    return _described(of, of, of, common, step)
 
 
 def _common(of: Sequence[Lead], step: float) -> _Common:
@@ -153,23 +180,36 @@ def _residue(iat: float, step: float) -> int:
 
 def _one_iat_moved(hits: Sequence[Lead]) -> bool:
     """Different tokens with one iat, issued further apart than a second can be rounded."""
+    return any(moved(same) > MOVED_S for same in _by_iat(hits).values())
+
+
+def _by_iat(of: Sequence[Lead]) -> dict[float, list[Lead]]:
     by_iat: dict[float, list[Lead]] = {}
-    for lead in hits:
+    for lead in of:
         by_iat.setdefault(lead.iat, []).append(lead)
-    return any(moved(same) > MOVED_S for same in by_iat.values())
+    return by_iat
 
 
 def _ahead(hits: Sequence[Lead]) -> bool:
     return max(lead.lo for lead in hits) > AHEAD_S
 
 
-def _described(hits: Sequence[Lead], among: Sequence[Lead], common: _Common, step: float) -> Quantised:
+def _described(
+    hits: Sequence[Lead], among: Sequence[Lead], of: Sequence[Lead], common: _Common, step: float
+) -> Quantised:
+    """`hits` of the tokens `among`; `of`: those that were handed out again besides."""
+    share = len(hits) / len(among)
+    again = [lead for lead in of if _residue(lead.iat, step) == common.residue]
+    if (
+        moved(again) <= step + SECOND_S
+    ):  # On a plateau all tokens for one meeting are the same; no cache aged them.
+        hits = again
     spread = Interval(min(lead.lo for lead in hits), max(lead.hi for lead in hits))
     after = -common.residue / 1000 % step
-    once, again = _margin(hits, step * 0.5), _margin(hits, step * TWICE)
+    by_one, by_two = _margin(hits, step * 0.5), _margin(hits, step * TWICE)
     # Set back after rounding by what the residue says, which must fit; else it was rounded in another way.
-    twice = moved(hits) > step + 2 or (after > 0 and _set_back_after(once, after, step) is None)
-    margin = again if twice else once
+    twice = moved(hits) > step + 2 or (after > 0 and _set_back_after(by_one, after, step) is None)
+    margin = by_two if twice else by_one
     if after > 0:
         exact = _set_back_after(margin, after, step)
         margin = margin if exact is None else Interval(exact, exact)
@@ -178,7 +218,7 @@ def _described(hits: Sequence[Lead], among: Sequence[Lead], common: _Common, ste
         residue_s=common.residue / 1000,
         on=common.on,
         of=common.of,
-        share=len(hits) / len(among),
+        share=share,
         chance=common.chance,
         margin=margin,
         likely_margin=_likely(margin),
@@ -215,7 +255,7 @@ def _clock_offset(hits: Sequence[Lead]) -> float:
 
 def _likely(margin: Interval) -> float:
     """The most usual margin in the interval, of several the one nearest to its middle; else the middle."""
-    middle = (margin.lo + margin.hi) / 2
+    middle = (max(0.0, margin.lo) + margin.hi) / 2
     for margins in USUAL_MARGINS_S:
         usual = [each for each in margins if margin.lo <= each <= margin.hi]
         if usual:
@@ -232,6 +272,8 @@ def ahead_share(margin_s: float, step_s: float = 128.0, *, twice: bool = False) 
     half = step_s / 2
     if twice:
         other = half * 1.024
+        if abs(margin_s) <= other - half:
+            return 0.5 - margin_s / (2 * other)
         over = max(0.0, half + other - margin_s)
         return min(1.0, over * over / (8 * half * other))
     if margin_s >= half:

@@ -5,12 +5,16 @@ Taking in a signature only appends and counts; whatever must be worked out is wo
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
+from ..attribution import ABSURD_S
+from ..join_result import Outcome
 from .sightings import UNKNOWN_TOKEN, JoinSeen, SignatureSeen
 
 WINDOW_S: Final = 1800.0
@@ -35,8 +39,15 @@ SLOT_S: Final = 60.0
 JOIN_SLOT_S: Final = 10.0
 """Joins within so many seconds are one moment: what they have in common may be the moment and nothing else."""
 
-JOINS_PER_SLOT: Final = 16
-"""The first of each moment are kept, whatever became of them, so that no share is bent; the tallies count all."""
+JOINS_PER_SLOT: Final = 8
+"""So many of each moment are kept, whatever became of them, so that no share is bent; the tallies count all."""
+
+MOMENTS: Final = int(JOINS_WINDOW_S / JOIN_SLOT_S)
+LOT: Final = 0x9E3779B97F4A7C15
+"""Fibonacci hashing: spreads digests that follow one another over 64 bits (Knuth, TAOCP volume 3, section 6.4)."""
+
+STEPPED_S: Final = 1.0
+"""What lies so far in the future is from before this host's clock was set back."""
 
 UNNAMED: Final = ""
 """The replica of which nothing is known."""
@@ -112,11 +123,47 @@ class ReplicaWindow:
             self.spaced.append(kept)
 
     def kept(self, now: float) -> list[Kept]:
-        """What is in the window, oldest first, each once."""
-        oldest = self.newest[0].at if self.newest else now
-        since = now - WINDOW_S
-        older = [kept for kept in self.spaced if since <= kept.at < oldest]
-        return older + [kept for kept in self.newest if kept.at >= since]
+        """What is in the window, oldest first but for those that came at once, each once."""
+        since, until = now - WINDOW_S, now + STEPPED_S
+        newest = [kept for kept in self.newest if since <= kept.at <= until]
+        oldest = min((kept.at for kept in newest), default=until)
+        return [kept for kept in self.spaced if since <= kept.at < oldest] + newest
+
+
+class JoinSample:
+    """Of each moment so many joins, drawn by lot: a failure is reported sooner than a success, so that the first to
+    come would be failures.
+    """
+
+    __slots__ = ("_moments",)
+
+    def __init__(self) -> None:
+        self._moments: dict[float, list[tuple[int, JoinSeen]]] = {}
+
+    def add(self, join: JoinSeen) -> None:
+        """Keep it if its receipt drew one of the lowest lots of its moment; results of one receipt stay together."""
+        moment = join.at // JOIN_SLOT_S
+        drawn = self._moments.get(moment)
+        if drawn is None:
+            if len(self._moments) >= MOMENTS:
+                del self._moments[next(iter(self._moments))]
+            drawn = self._moments[moment] = []
+        drawn.append((join.receipt * LOT % 2**64, join))
+        if len(drawn) > JOINS_PER_SLOT:
+            drawn.remove(max(drawn, key=_lot))
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        return sum(map(len, self._moments.values()))
+
+    def since(self, at: float) -> list[JoinSeen]:
+        """Those from then on, oldest first."""
+        found = (join for drawn in self._moments.values() for _, join in drawn if join.at >= at)
+        return sorted(found, key=attrgetter("at"))
+
+
+def _lot(drawn: tuple[int, JoinSeen]) -> int:
+    return drawn[0]
 
 
 class BackendWindow:
@@ -124,22 +171,25 @@ class BackendWindow:
 
     def __init__(self) -> None:
         self.replicas: dict[str, ReplicaWindow] = {}
-        self.joins: deque[JoinSeen] = deque(maxlen=int(JOINS_PER_SLOT * JOINS_WINDOW_S / JOIN_SLOT_S))
+        self.joins = JoinSample()
         self.join_tally = Tally(JOINS_WINDOW_S)
         self.news = 0
         """How many signatures and joins were taken in so far: a look without news finds nothing new."""
         self.joins_taken = 0
         self._tokens: dict[int, float] = {}
         self._asked: deque[int] = deque(maxlen=MAX_ASKED)
-        self._moment = 0.0
-        self._in_moment = 0
 
     def signature(self, seen: SignatureSeen) -> None:
         """Take in a signature that has left. On the signature's way: nothing is worked out here."""
         self.news += 1
         issuance = seen.issuance
         offset = issuance.iat_offset_s
-        at = issuance.sent_at if offset is None or issuance.iat is None else issuance.iat - offset
+        # Of an iat beyond all reason nothing is left of the time when it is taken off.
+        at = (
+            issuance.sent_at
+            if offset is None or issuance.iat is None or abs(offset) > ABSURD_S
+            else issuance.iat - offset
+        )
         replica = self._replica(issuance.replica or UNNAMED)
         slot = replica.tally.slot(at)
         slot.total += 1
@@ -166,40 +216,37 @@ class BackendWindow:
         slot.counts[seen.outcome] += 1
         if seen.code is not None:
             slot.counts[f"code {seen.code}"] += 1
-        moment = seen.at - seen.at % JOIN_SLOT_S
-        if moment != self._moment:
-            self._moment, self._in_moment = moment, 0
-        if self._in_moment < JOINS_PER_SLOT:
-            self._in_moment += 1
-            self.joins.append(seen)
+        self.joins.add(seen)
 
     def remember(self, joins: Iterable[JoinSeen]) -> None:
         """Take in what the ledger has from before a restart, which may be older than what has come since."""
-        since = list(self.joins)
-        self.joins.clear()
         for join in joins:
             self.join(join)
-        self.joins = deque(sorted([*self.joins, *since], key=lambda join: join.at), self.joins.maxlen)
 
     def last(self, now: float) -> list[Kept]:
         """The newest signature, if one is in the window."""
         newest = [replica.newest[-1] for replica in self.replicas.values() if replica.newest]
-        return sorted((kept for kept in newest if kept.at >= now - WINDOW_S), key=lambda kept: kept.at)[-1:]
+        recent = [kept for kept in newest if now - WINDOW_S <= kept.at <= now + STEPPED_S]
+        return sorted(recent, key=attrgetter("at"))[-1:]
 
     def first_seen(self, token: int) -> float | None:
-        """When a token was first handed out, as far as is remembered."""
+        """When a token was first handed out, as far as is remembered; inf for one from before the clock stepped."""
         return self._tokens.get(token)
 
-    def recent_joins(self, now: float) -> Iterator[JoinSeen]:
-        """The joins in the window."""
-        since = now - JOINS_WINDOW_S
-        return (join for join in self.joins if join.at >= since)
+    def refused_since(self, at: float) -> int:
+        """How many joins were refused as invalid signature in the minutes from then on."""
+        return self.join_tally.since(at).counts[Outcome.INVALID_SIGNATURE]
+
+    def recent_joins(self, now: float) -> list[JoinSeen]:
+        """The joins in the window, oldest first; of a busy moment a sample."""
+        return self.joins.since(now - JOINS_WINDOW_S)
 
     def forget_leads(self) -> None:
-        """This host's clock has stepped: leads against it from before mean nothing now."""
+        """This host's clock has stepped: leads against it from before mean nothing now, nor does a token's age."""
         for replica in self.replicas.values():
             replica.newest.clear()
             replica.spaced.clear()
+        self._tokens = dict.fromkeys(self._tokens, math.inf)
 
     def _replica(self, name: str) -> ReplicaWindow:
         window = self.replicas.get(name)
@@ -218,4 +265,4 @@ class BackendWindow:
 
 def in_order(windows: Iterable[ReplicaWindow], now: float) -> list[Kept]:
     """What several replicas have in the window, oldest first."""
-    return sorted((kept for window in windows for kept in window.kept(now)), key=lambda kept: kept.at)
+    return sorted((kept for window in windows for kept in window.kept(now)), key=attrgetter("at"))

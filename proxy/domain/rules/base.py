@@ -95,10 +95,7 @@ class Circumstances(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or worth knowing, about one signature. `detail` has the numbers of this one.
-
-    What is only worth knowing points to no cause.
-    """
+    """One thing that is wrong, or worth knowing, about one signature. `detail` has the numbers of this one."""
 
     id: str
     severity: Severity
@@ -115,7 +112,10 @@ Check = Callable[[Signature, Circumstances], Hit]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `formats`: the only ones that it judges. `source`: who says that Zoom minds."""
+    """One rule. `formats`: the only ones that it judges. `source`: who says that Zoom minds.
+
+    One with a cause never finds what is only worth knowing: causes are counted by the rule's id.
+    """
 
     id: str
     severity: Severity

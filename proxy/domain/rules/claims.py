@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ..claims import JsonValue
@@ -14,6 +15,8 @@ PLACEHOLDERS: Final = frozenset({"undefined", "null", "none", "nil", "nan", "[ob
 """What the missing value of a variable becomes as text, in lower case."""
 
 CUT_MEETING: Final = str(MAX_INT32 - 1)
+_LONGEST_WORD: Final = max(map(len, PLACEHOLDERS))
+_PLAIN_KEY: Final = re.compile(r"[\w.-]+", re.ASCII)
 _AROUND_KEYS: Final = frozenset("\"'`<>{}$\ufeff")
 
 RULES = Rules()
@@ -27,6 +30,8 @@ RULES = Rules()
     cause=Cause.APP_KEY_MISSING,
 )
 def _key_missing(signature: Signature, _at: Circumstances) -> Hit:
+    if signature.claims.raw.get("appKey") == signature.claims.key is not None:
+        return None  # The usual case.
     raw = signature.claims.raw
     keys = _keys(signature)
     if any(isinstance(key, str) and key for key in keys):
@@ -51,6 +56,9 @@ def _key_missing(signature: Signature, _at: Circumstances) -> Hit:
     cause=Cause.EMPTY_CREDENTIALS,
 )
 def _key_empty(signature: Signature, _at: Circumstances) -> Hit:
+    key = signature.claims.key
+    if key is not None and len(key) > _LONGEST_WORD and signature.claims.raw.get("appKey") == key:
+        return None  # The usual case.
     keys = _keys(signature)
     if not keys or not all(key in ("", None) or _is_placeholder(key) for key in keys):
         return None
@@ -67,7 +75,7 @@ def _key_empty(signature: Signature, _at: Circumstances) -> Hit:
 )
 def _key_damaged(signature: Signature, _at: Circumstances) -> Hit:
     key = signature.claims.key
-    if key is None or key.isalnum() or _is_placeholder(key):
+    if key is None or _PLAIN_KEY.fullmatch(key) or _is_placeholder(key):
         return None
     if any(c.isspace() for c in key):
         return "It has white space in it, perhaps the line end of a file."
@@ -243,7 +251,7 @@ def _keys(signature: Signature) -> list[JsonValue]:
 
 
 def _is_placeholder(value: JsonValue) -> bool:
-    return isinstance(value, str) and len(value) <= 20 and value.lower() in PLACEHOLDERS
+    return isinstance(value, str) and len(value) <= _LONGEST_WORD and value.lower() in PLACEHOLDERS
 
 
 def _not_an_integer(signature: Signature, name: str) -> Hit:

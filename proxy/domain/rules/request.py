@@ -31,18 +31,32 @@ def _meeting_mismatch(signature: Signature, at: Circumstances) -> Hit:
 @RULES.add(
     "request/role_mismatch",
     Severity.WARNING,
-    "The signature has another role than the request asked for.",
+    "The signature makes a host of somebody for whom the request asked for another role.",
     source="Zoom devforum 69170, 9045: role 1 fails for who is not the host",
     cause=Cause.HOST_ROLE,
     formats=DATED - {Format.NATIVE},
 )
 def _role_mismatch(signature: Signature, at: Circumstances) -> Hit:
+    return _other_role(signature, at) if signature.claims.role == 1 else None
+
+
+@RULES.add(
+    "request/role_lowered",
+    Severity.INFO,
+    "The signature has not the host role that the request asked for.",
+    source="comparison with the request (role_from)",
+    formats=DATED - {Format.NATIVE},
+)
+def _role_lowered(signature: Signature, at: Circumstances) -> Hit:
+    return _other_role(signature, at) if signature.claims.role != 1 else None
+
+
+def _other_role(signature: Signature, at: Circumstances) -> Hit:
     claimed = signature.claims.role
     asked = None if at.role is None else number(at.role)
     if claimed is None or asked is None or claimed == asked:
         return None
-    said = f"Asked for role {asked:g}, signed for role {claimed:g}."
-    return said if claimed == 1 else (Severity.INFO, f"{said} The endpoint may mean to.")
+    return f"Asked for role {asked:g}, signed for role {claimed:g}."
 
 
 @RULES.add(

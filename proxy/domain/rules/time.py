@@ -76,7 +76,7 @@ def _expired(signature: Signature, at: Circumstances) -> Hit:
     if late < 0 or _cut(signature):
         return None
     past = f"exp lies {late:.0f} s in the past."
-    if at.clock is not None and late <= at.clock.bound_s:
+    if at.clock is not None and late <= at.clock.bound_s and at.clock.bound_s > 0:
         return Severity.WARNING, f"{past} This host's clock may be off by as much."
     return past
 
@@ -176,7 +176,7 @@ def _token_exp_short(signature: Signature, _at: Circumstances) -> Hit:
 @RULES.add(
     "time/token_exp_shifted",
     Severity.WARNING,
-    "tokenExp is before iat and whole quarters of an hour off exp: a time zone. It is not known that the Web SDK minds.",
+    "tokenExp is before iat, a time zone's hours off exp; whether the Web SDK minds is not known.",
     source=f"{ARTICLE}; PyJWT: converts a datetime in iat, exp and nbf only",
     cause=Cause.TIMEZONE_SHIFT,
 )
@@ -188,16 +188,30 @@ def _token_exp_shifted(signature: Signature, _at: Circumstances) -> Hit:
 @RULES.add(
     "time/token_exp_missing",
     Severity.WARNING,
-    "tokenExp is missing. The native SDKs require it; for the Web SDK Zoom's documents differ.",
-    source="Zoom Meeting SDK documentation: payload of the signature, in its versions",
+    "tokenExp is missing, which the native SDKs require.",
+    source="Zoom Meeting SDK documentation: payload of the signature",
     cause=Cause.MALFORMED_CLAIMS,
+    formats=frozenset({Format.NATIVE}),
 )
 def _token_exp_missing(signature: Signature, _at: Circumstances) -> Hit:
-    if signature.claims.raw.get("tokenExp") is not None:
+    return "Add tokenExp with the same value as exp." if _without_token_exp(signature) else None
+
+
+@RULES.add(
+    "time/token_exp_left_out",
+    Severity.INFO,
+    "tokenExp is left out; whether the Web SDK needs it, Zoom's documents say differently.",
+    source="Zoom Meeting SDK documentation: payload of the signature, in its versions",
+    formats=frozenset({Format.MEETING_SDK}),
+)
+def _token_exp_left_out(signature: Signature, _at: Circumstances) -> Hit:
+    if not _without_token_exp(signature):
         return None
-    if signature.format is Format.NATIVE:
-        return "Add tokenExp with the same value as exp."
-    return Severity.INFO, "Zoom's own sample sends it, with the same value as exp."
+    return "Zoom's own sample sends it, with the same value as exp."
+
+
+def _without_token_exp(signature: Signature) -> bool:
+    return signature.claims.raw.get("tokenExp") is None
 
 
 def _cut(signature: Signature) -> list[tuple[str, float]]:

@@ -1,0 +1,314 @@
+"""Causes are raised once, held while they last, cleared when the evidence says so, and survive a restart."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from proxy.domain.causes import FLEET, Cause
+from proxy.domain.diagnosis.sightings import SignatureSeen
+from proxy.domain.join_result import Outcome
+from proxy.domain.ports import (
+    AppendedResult,
+    History,
+    JoinRecord,
+    LedgerUnavailable,
+    RaisedCause,
+    Tally,
+)
+from proxy.domain.receipt import Issuance
+from proxy.services import diagnosis as module
+from proxy.services.diagnosis import CLEAR_NEWS, CLEAR_S, LOOKS, REFRESH_S, Diagnosis
+from proxy.telemetry.fail_open import FailOpen
+from proxy.telemetry.logs import Logs
+from proxy.telemetry.metrics import Metrics
+from tests.ledger.builders import record
+from tests.support.fake_time import FakeTime
+
+
+@dataclass(slots=True)
+class Memory:
+    """A ledger of causes by their key; `down` while it takes nothing."""
+
+    causes: dict[tuple[str, Cause, float], RaisedCause] = field(default_factory=dict)
+    joins: list[JoinRecord] = field(default_factory=list)
+    down: bool = False
+    writes: int = 0
+
+    async def append(self, record: JoinRecord) -> AppendedResult:
+        """Not asked here."""
+        raise NotImplementedError
+
+    async def keep_causes(self, causes: Sequence[RaisedCause]) -> None:
+        """Upsert."""
+        self._check()
+        self.writes += 1
+        for each in causes:
+            self.causes[each.backend, each.suspicion.cause, each.raised_at] = each
+
+    async def history(self, since: float, limit: int) -> History:
+        """All of it."""
+        self._check()
+        return History(list(self.joins), [each for each in self.causes.values() if each.cleared_at is None])
+
+    async def tally(self, since: float) -> Tally:
+        """Not asked here."""
+        raise NotImplementedError
+
+    def _check(self) -> None:
+        if self.down:
+            raise LedgerUnavailable("disk full", 1)
+
+
+class Watching:
+    """A diagnosis of the backends java and node over a ledger, with what it logged and counted."""
+
+    def __init__(self, ledger: Memory, time: FakeTime | None = None) -> None:
+        self.time = time or FakeTime()
+        self.ledger = ledger
+        self.out: list[bytes] = []
+        self.metrics = Metrics(backends=("java", "node"))
+        logs = Logs(self.out.append, time=self.time)
+        self.diagnosis = Diagnosis(
+            ("java", "node"),
+            ledger=ledger,
+            metrics=self.metrics,
+            logs=logs,
+            fail_open=FailOpen(self.metrics, logs),
+            time=self.time,
+        )
+        self._number = 0
+
+    def sign(
+        self, lead_s: float, count: int = 1, every_s: float = 1.0, findings: tuple[str, ...] = ()
+    ) -> None:
+        """So many signatures of java whose iat is rounded down and that far ahead."""
+        for _ in range(count):
+            self._number += 1
+            self.time.advance(every_s)
+            now = self.time.wall()
+            iat = float(math.floor(now + lead_s))
+            issuance = Issuance(
+                receipt_id=f"receipt {self._number}",
+                sent_at=now,
+                route="/",
+                asked="java",
+                signer="java",
+                replica=None,
+                format="meeting_sdk",
+                iat=iat,
+                exp=iat + 7200,
+                iat_offset_s=iat - now,
+                iat_offset_bound_s=0.01,
+                clock_offset_s=None,
+                clock_bound_s=None,
+                backend_clock_offset_s=None,
+                backend_clock_bound_s=None,
+                findings=findings,
+            )
+            self.diagnosis.signature("java", SignatureSeen(issuance, token=self._number))
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of one event."""
+        return [line for each in self.out if (line := json.loads(each))["event"] == event]
+
+    @property
+    def lit(self) -> set[tuple[str, str]]:
+        """The gauges that are 1."""
+        (family,) = [f for f in self.metrics.registry.collect() if f.name == "joinwatch_cause_suspected"]
+        return {(each.labels["backend"], each.labels["cause"]) for each in family.samples if each.value}
+
+
+BAD = ("claims/mn_missing",)
+RAISED = {("java", "malformed_claims")}
+
+
+async def test_a_cause_is_raised_once_and_its_evidence_grows_in_silence() -> None:
+    watching = Watching(Memory())
+    began = watching.time.wall()
+    for _ in range(5):
+        watching.sign(-30, 3, findings=BAD)
+        await watching.diagnosis.look()
+    (line,) = watching.lines("cause.suspected")
+    assert line["backend"] == "java"
+    assert line["cause"] == "malformed_claims"
+    assert "3 of 3 signatures" in line["evidence"]
+    assert watching.lit == RAISED
+    (raised,) = watching.diagnosis.raised()
+    assert raised.raised_at == began + 3
+    assert "15 of 15 signatures" in raised.suspicion.evidence
+    (kept,) = watching.ledger.causes.values()
+    assert "3 of 3 signatures" in kept.suspicion.evidence  # The ledger learns of growth now and then only.
+    watching.sign(-30, 1, every_s=REFRESH_S, findings=BAD)
+    await watching.diagnosis.look()
+    (kept,) = watching.ledger.causes.values()
+    assert "16 of 16 signatures" in kept.suspicion.evidence
+    assert watching.ledger.writes == 2
+
+
+async def test_what_is_less_sure_must_be_seen_several_times_each_time_with_news() -> None:
+    watching = Watching(Memory())
+    watching.sign(20, 6)  # Nothing tells whether the clock is wrong or the code.
+    for _ in range(2 * LOOKS):
+        await watching.diagnosis.look()
+    assert watching.diagnosis.raised() == []
+    for _ in range(LOOKS - 1):
+        watching.sign(20)
+        await watching.diagnosis.look()
+    assert watching.lit == {("java", "backend_clock_ahead")}
+
+
+async def test_a_mended_cause_is_cleared_after_time_and_news() -> None:
+    watching = Watching(Memory())
+    watching.sign(-30, 30, findings=BAD)
+    await watching.diagnosis.look()
+    watching.sign(-30, 30)  # Enough to see that it has ended,
+    await watching.diagnosis.look()
+    assert watching.lit == RAISED  # not to be sure that it stays so.
+    watching.time.advance(CLEAR_S)
+    await watching.diagnosis.look()
+    assert watching.lit == RAISED, "silence has cleared it"
+    watching.sign(-30, CLEAR_NEWS)
+    await watching.diagnosis.look()
+    assert watching.lit == set()
+    (line,) = watching.lines("cause.cleared")
+    assert (line["backend"], line["cause"]) == ("java", "malformed_claims")
+    (kept,) = watching.ledger.causes.values()
+    assert kept.cleared_at == watching.time.wall()
+    assert watching.diagnosis.raised() == []
+
+
+async def test_a_cause_that_comes_and_goes_does_not_flap() -> None:
+    watching = Watching(Memory())
+    for _ in range(20):
+        watching.sign(-30, 30, findings=BAD)
+        await watching.diagnosis.look()
+        watching.sign(-30, 60)
+        await watching.diagnosis.look()
+    assert len(watching.lines("cause.suspected")) == 1
+    assert not watching.lines("cause.cleared")
+
+
+async def test_a_ledger_that_is_down_learns_it_later() -> None:
+    watching = Watching(Memory(down=True))
+    watching.sign(-30, 3, findings=BAD)
+    await watching.diagnosis.look()
+    assert watching.lit == RAISED
+    assert not watching.ledger.causes
+    watching.ledger.down = False
+    await watching.diagnosis.look()
+    assert [key[:2] for key in watching.ledger.causes] == [("java", "malformed_claims")]
+    await watching.diagnosis.look()
+    assert watching.ledger.writes == 1
+
+
+async def test_a_restart_neither_forgets_nor_raises_again() -> None:
+    before = Watching(Memory())
+    before.sign(-30, 3, findings=BAD)
+    await before.diagnosis.look()
+    (raised,) = before.diagnosis.raised()
+    after = Watching(before.ledger, before.time)
+    await after.diagnosis.recall()
+    await after.diagnosis.look()
+    assert after.lit == RAISED
+    assert not after.lines("cause.suspected")
+    after.sign(-30, 3, findings=BAD)
+    await after.diagnosis.look()
+    (again,) = after.diagnosis.raised()
+    assert again.raised_at == raised.raised_at
+    assert not after.lines("cause.suspected")
+    assert len(before.ledger.causes) == 1
+
+
+async def test_what_was_raised_again_before_the_ledger_could_be_read_is_the_same() -> None:
+    before = Watching(Memory())
+    before.sign(-30, 3, findings=BAD)
+    await before.diagnosis.look()
+    (raised,) = before.diagnosis.raised()
+    before.ledger.down = True
+    after = Watching(before.ledger, before.time)
+    after.sign(-30, 3, findings=BAD)
+    await after.diagnosis.look()
+    before.ledger.down = False
+    await after.diagnosis.recall()
+    await after.diagnosis.look()
+    (again,) = after.diagnosis.raised()
+    assert again.raised_at == raised.raised_at
+    assert len(before.ledger.causes) == 1
+
+
+async def test_a_backend_that_is_no_longer_configured_is_cleared() -> None:
+    ledger = Memory()
+    watching = Watching(ledger)
+    watching.sign(-30, 3, findings=BAD)
+    await watching.diagnosis.look()
+    (kept,) = ledger.causes.values()
+    gone = RaisedCause("gone", kept.suspicion, kept.raised_at)
+    await ledger.keep_causes([gone])
+    after = Watching(ledger, watching.time)
+    await after.diagnosis.recall()
+    await after.diagnosis.look()
+    assert {(each.backend, each.cleared_at is None) for each in ledger.causes.values()} == {
+        ("java", True),
+        ("gone", False),
+    }
+
+
+async def test_the_joins_of_before_a_restart_are_still_evidence() -> None:
+    time = FakeTime()
+    joins = [_refused(number, time.wall() - 3000 + 30 * number) for number in range(60)]
+    watching = Watching(Memory(joins=joins), time)
+    await watching.diagnosis.recall()
+    await watching.diagnosis.look()
+    assert watching.lit == {("java", "unexplained")}
+
+
+async def test_a_step_of_the_own_clock_voids_the_leads() -> None:
+    watching = Watching(Memory())
+    watching.sign(20, 6)
+    watching.diagnosis.clock_stepped()
+    for _ in range(LOOKS):
+        watching.sign(-30, 2)
+        await watching.diagnosis.look()
+    assert watching.diagnosis.raised() == []
+
+
+async def test_an_ill_look_costs_nothing_and_the_next_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    watching = Watching(Memory())
+    watching.sign(-30, 3, findings=BAD)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "signature_causes", _ill)
+        await watching.diagnosis.turn()
+    (line,) = watching.lines("observation.failed")
+    assert line["stage"] == "diagnosis"
+    watching.sign(-30, 1, findings=BAD)
+    await watching.diagnosis.turn()
+    assert watching.lit == RAISED
+
+
+async def test_every_gauge_is_there_from_the_start() -> None:
+    watching = Watching(Memory())
+    (family,) = [f for f in watching.metrics.registry.collect() if f.name == "joinwatch_cause_suspected"]
+    assert {(each.labels["backend"], each.labels["cause"]) for each in family.samples} == {
+        (backend, cause.value) for backend in ("java", "node", FLEET) for cause in Cause
+    }
+
+
+def _refused(number: int, at: float) -> JoinRecord:
+    """A join that Zoom refused, of a signature with nothing to be said against."""
+    usual = record(f"receipt {number}", outcome=Outcome.INVALID_SIGNATURE, signer="java", late=False)
+    issuance = msgspec.structs.replace(usual.issuance, sent_at=at, iat=at - 60, exp=at + 7140, findings=())
+    result = replace(usual.result, code="3712", signature_intact=True, meeting_matches=True)
+    return replace(
+        usual, issuance=issuance, result=result, received_at=at, joined_at=at, token_age_s=60.0, evidence=True
+    )
+
+
+def _ill(*_args: object) -> None:
+    raise ZeroDivisionError
