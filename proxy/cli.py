@@ -29,7 +29,7 @@ THROWAWAY: Final = Path("var/throwaway-client-secret")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns its exit code: 0 fine, 1 something found, 2 wrong use."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] | None = getattr(arguments, "run", None)
     if run is not None:
         return run(arguments)
@@ -49,15 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _serve(settings)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    top = argparse.ArgumentParser(
         prog="joinwatch",
         description="Explains why people cannot join Zoom meetings that are embedded with the Meeting SDK.",
         epilog="Exit codes: 0 fine; 1 something was found (a signature that gets refused, a cause, a problem in the"
         " configuration); 2 wrong use.",
     )
-    parser.add_argument("--version", action="version", version=f"joinwatch {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=f"joinwatch {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser(
         "serve",
         help="run the proxy until SIGTERM or Ctrl-C",
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help="print a new receipt key, for receipts.keys_file",
         description="Print a new receipt key. Put it first in receipts.keys_file and keep the older ones below it.",
     )
-    return parser
+    return top
 
 
 def _explain(error: SettingsError) -> int:

@@ -4,6 +4,7 @@ How its fenced blocks are marked:
   sh serve    runs in a terminal of its own, for as long as the others of its section
   sh          runs, in order, in one shell per section
   sh make     only its targets are looked up: they would run this test
+  sh usage    only its arguments are read: it would ask somebody's endpoint
   text        what the block before it prints; … stands for any text, alone on a line for any lines
   json log    a line of the log
   json body   the body of POST /join-results
@@ -30,10 +31,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from proxy.cli import parser
+from proxy.domain.causes import Cause, Suspicion
+from proxy.domain.ports import RaisedCause
 from proxy.domain.sdk_error import clean
+from proxy.telemetry.logs import Logs
 
 from .support import endpoints
 from .support.child import Child, running
+from .support.fake_time import FakeTime
 from .support.joinwatch import Joinwatch, Samples, joinwatch, sample
 from .support.real import require
 
@@ -105,7 +111,7 @@ def test_what_counts_as_the_same(expected: str, actual: str, same: bool) -> None
 
 
 def test_every_block_is_marked() -> None:
-    marks = {"sh", "sh serve", "sh make", "text", "json log", "json body", "toml", "promql"}
+    marks = {"sh", "sh serve", "sh make", "sh usage", "text", "json log", "json body", "toml", "promql"}
     assert {block.mark for block in BLOCKS} == marks
     assert README.count("\n```") == 2 * len(BLOCKS)
 
@@ -322,3 +328,18 @@ def test_development_commands_are_targets() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for line in block.text.splitlines():
         assert re.search(rf"^{line.removeprefix('make ')}:", makefile, re.MULTILINE), line
+
+
+def test_usages_are_usages() -> None:
+    for block in blocks("Ask an endpoint from your desk", "sh usage"):
+        program, *arguments = shlex.split(block.text)
+        assert (program, arguments[:2]) == (".venv/bin/python", ["-m", "proxy"])
+        assert callable(parser().parse_args(arguments[2:]).run)
+
+
+def test_a_cause_is_logged_as_shown() -> None:
+    [shown] = [json.loads(block.text) for block in blocks("In front of your own endpoints", "json log")]
+    written: list[bytes] = []
+    suspicion = Suspicion(Cause.FLOAT32_ROUNDING, 0.99, ANY, ANY, (), 67 / 256, 0.27, 34.0)
+    Logs(written.append, time=FakeTime()).cause_suspected(RaisedCause("java_a", suspicion, 0.0))
+    assert json.loads(written[0]) | {"timestamp": ANY} == shown

@@ -218,10 +218,10 @@ class OffsetWindow:
             newest = list(samples)[-_STEP_SAMPLES:]
             samples.clear()
             samples.extend(newest)
-        span = _span(intervals, self._min_samples)
-        if span is None:
+        agreed = span(intervals, self._min_samples)
+        if agreed is None:
             return None
-        offset = Offset((span.lo + span.hi) / 2, (span.hi - span.lo) / 2, samples[-1][0])
+        offset = Offset((agreed.lo + agreed.hi) / 2, (agreed.hi - agreed.lo) / 2, samples[-1][0])
         last = self._last_known
         if last is not None:
             reach = last.bound_s + DRIFT * max(0.0, now - last.measured_at)
@@ -236,7 +236,7 @@ def _has_stepped(intervals: Sequence[Interval]) -> bool:
     return before is not None and after is not None and not before.interval.overlaps(after.interval)
 
 
-def _span(intervals: Sequence[Interval], min_samples: int) -> Interval | None:
+def span(intervals: Sequence[Interval], min_samples: int) -> Interval | None:
     """What the agreement of intervals says, given that some of them may be too low, but none too high.
 
     A Date that is later than LATE_S allows for gives an interval below the truth that may still overlap the sound

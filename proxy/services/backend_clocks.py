@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Final
+
+import msgspec
 
 from ..domain.diagnosis.windows import MAX_REPLICAS, UNNAMED
-from ..domain.offsets import DRIFT, OffsetWindow, date_sample
+from ..domain.offsets import DRIFT, Interval, OffsetWindow, date_sample
 from ..domain.ports import Offset, Reply
 from ..telemetry.metrics import Metrics
+
+
+class Dated(msgspec.Struct, frozen=True, gc=False):
+    """What a reply's Date adds: its replica's clock as known now, and where that clock lies by this Date alone.
+
+    None is unknown.
+    """
+
+    offset: Offset | None
+    by_itself: Interval | None
+
+
+UNDATED: Final = Dated(None, None)
 
 
 class BackendClocks:
@@ -22,15 +38,15 @@ class BackendClocks:
         self._backends = {name: OrderedDict[str, _Clock]() for name in backends}
         self._metrics = metrics
 
-    def observe(self, backend: str, reply: Reply) -> Offset | None:
+    def observe(self, backend: str, reply: Reply) -> Dated:
         """Take the reply's Date, if it has one, and tell what is known now of the clock of its replica.
 
-        None is unknown. A replica that cannot be told from others (a balancer in front of them) is one clock with
+        A replica that cannot be told from others (a balancer in front of them) is one clock with
         them, and unknown while they contradict each other.
         """
         clocks = self._backends.get(backend)
         if clocks is None:
-            return None
+            return UNDATED
         now = reply.headers_wall
         name = reply.replica or UNNAMED
         clock = clocks.get(name)
@@ -43,7 +59,7 @@ class BackendClocks:
             else:
                 clocks.move_to_end(name)
             clock.window.add(sample, now)
-        return None if clock is None else clock.estimate(now, len(clocks))
+        return Dated(None if clock is None else clock.estimate(now, len(clocks)), sample)
 
     def replicas(self, backend: str, now: float) -> dict[str, Offset | None]:
         """What is known of each replica's clock; None: its Dates contradict each other, or are too old."""

@@ -17,7 +17,7 @@ from ..domain.rules.base import Circumstances, Finding, Mac
 from ..domain.signature import Signature, find
 from ..telemetry.fail_open import FailOpen
 from ..telemetry.outcomes import SignatureOutcome, Stage
-from .backend_clocks import BackendClocks
+from .backend_clocks import UNDATED, BackendClocks
 from .traffic import Route, Signed
 
 
@@ -52,6 +52,7 @@ class Observer:
         new_id: Callable[[], str],
     ) -> None:
         self._credentials = credentials
+        self._all_credentials = tuple(each for of_one in credentials.values() for each in of_one)
         self._host_clock = host_clock
         self._backend_clocks = backend_clocks
         self._observe_max_bytes = observe_max_bytes
@@ -84,15 +85,15 @@ class Observer:
     def observe(self, route: Route, ask: Ask, signed: Signed, signature: Signature) -> Observed | None:
         """Judge a signature by everything that is known now. None where judging failed."""
         reply = signed.reply
-        clock = backend_clock = None
+        clock, dated = None, UNDATED
         with self._reading_clocks:
             clock = self._host_clock.best()
-            backend_clock = self._backend_clocks.observe(signed.signer, reply)
+            dated = self._backend_clocks.observe(signed.signer, reply)
         with self._judging:
             circumstances = self._circumstances(route, ask, signed, signature, clock)
             found = findings.check(signature, circumstances, form_known=reply.known is not None)
             claims = signature.claims
-            iat, role = claims.iat, claims.role
+            iat, role, backend_clock = claims.iat, claims.role, dated.offset
             issuance = Issuance(
                 receipt_id=self._new_id(),
                 sent_at=self._time.wall(),
@@ -118,6 +119,7 @@ class Observer:
                 token=hash(signature.mac),
                 meeting=0 if claims.meeting is None else hash(claims.meeting),
                 asked=0 if asked is None else hash(asked),
+                date=dated.by_itself,
             )
             return Observed(signature, found, issuance, seen)
         return None
@@ -129,9 +131,10 @@ class Observer:
         if signed.reply.known is not None:
             # Made in this process, of what was asked, with the very secret that it would be checked with.
             return Circumstances(now, clock, Mac.RIGHT)
-        mac = findings.check_mac(signature, self._credentials.get(signed.signer, ()))
+        mac = findings.check_mac(signature, self._credentials.get(signed.signer, ()), self._all_credentials)
         meeting = self._asked_for(route.meeting_from, ask)
-        return Circumstances(now, clock, mac, meeting, self._asked_for(route.role_from, ask))
+        role = self._asked_for(route.role_from, ask)
+        return Circumstances(now, clock, mac, meeting, role, signed.reply.headers)
 
     def _asked_for(self, source: Source | None, ask: Ask) -> str | None:
         if source is None:

@@ -14,6 +14,9 @@ PREFIX = "JOINWATCH_"
 CONFIG = "JOINWATCH_CONFIG"
 """Names the configuration file; read by `load`."""
 
+NO_SETTINGS = frozenset({CONFIG, "JOINWATCH_ADMIN_TOKEN"})
+"""Ours, but read by others: `joinwatch report --admin URL` sends the token."""
+
 Tree = dict[str, object]
 
 # Kubernetes puts these into every pod of a namespace that has a Service whose name begins with joinwatch.
@@ -30,7 +33,7 @@ def overlay(tree: Tree, environ: Mapping[str, str], problems: Problems) -> tuple
     """
     result = deepcopy(tree)
     placed: dict[str, str] = {}
-    ours = sorted(name for name in environ if name.upper().startswith(PREFIX) and name != CONFIG)
+    ours = sorted(name for name in environ if name.upper().startswith(PREFIX) and name not in NO_SETTINGS)
     named = {*_named_variables(tree), *(environ[name] for name in ours if name.upper().endswith("_ENV"))}
     for variable in ours:
         if variable in named or _KUBERNETES.fullmatch(f"{variable}={environ[variable]}"):

@@ -1,7 +1,7 @@
-"""Real endpoints behind a real joinwatch, in real time: each is named by its fault, the sound one is left alone.
+"""Real endpoints in real time, behind a real joinwatch and probed: each is named by its fault, the sound one is not.
 
 One signature a second from each, each joined at once by a page that Zoom judges by iat, for as long as it takes (a
-rounded iat stands still for 128 s).
+rounded iat stands still for 128 s). The probes run meanwhile, to save as much time.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from ..support import endpoints
 from ..support.beacons import beacon
 from ..support.endpoints import SDK_KEY, SDK_SECRET
 from ..support.joinwatch import Joinwatch, joinwatch, sample
+from ..support.probe_program import probe
 
 pytestmark = pytest.mark.timeout(280)
 
 AT_MOST_S = 240.0
+PROBED_S = 150
 AHEAD_S = 45
 REFUSED = {"method": "join", "status": False, "result": "Invalid signature.", "errorCode": 3712}
 
@@ -72,7 +74,9 @@ async def test_each_endpoint_is_named_by_its_fault(tmp_path: Path) -> None:
         environment = {"TEST_KEY": SDK_KEY, "TEST_SECRET": SDK_SECRET}
         watch = await stack.enter_async_context(joinwatch(tmp_path, config, environment))
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        summary = await _joining(watch, http)
+        summary, _, _ = await asyncio.gather(
+            _joining(watch, http), _probed_java(urls["java"], tmp_path), _probed_node(urls["node"], tmp_path)
+        )
 
         for name, expected in EXPECTED.items():
             assert _told(summary, name) == expected, summary["backends"][name]
@@ -95,6 +99,35 @@ async def test_each_endpoint_is_named_by_its_fault(tmp_path: Path) -> None:
         raised = {(line["backend"], line["cause"]) for line in watch.logs("cause.suspected")}
         assert raised == {(name, each.cause) for name, each in EXPECTED.items() if each.cause}
         assert not watch.logs("cause.cleared")
+
+
+async def _probed_java(url: str, folder: Path) -> None:
+    found = await probe(
+        f"{url}/?meetingNumber={{meeting}}&role={{role}}", "--method", "GET", *_how(folder), within_s=PROBED_S
+    )
+    assert found.causes == ["float32_rounding"]
+    assert found.code == 1
+    (cause,) = found.found["causes"]
+    assert cause["predicted_failing_share"] == pytest.approx(67 / 256, abs=0.001)
+    assert "System.currentTimeMillis() / 1000 - 60" in cause["advice"]
+    assert found.found["hmac"] == "right"
+
+
+async def _probed_node(url: str, folder: Path) -> None:
+    """For as long as a probe is allowed here, unless it is sure before."""
+    found = await probe(url, *_how(folder), within_s=PROBED_S + 30)
+    assert found.causes == []
+    assert found.code == 0
+    assert found.found["signatures"] > 40
+    assert found.found["hmac"] == "right"
+    clock = found.found["clock"]
+    assert abs(clock["backend_offset_s"]) <= clock["bound_s"] < 0.3  # They are on one host.
+
+
+def _how(folder: Path) -> tuple[str, ...]:
+    secret = folder / "client-secret"
+    secret.write_text(SDK_SECRET + "\n")
+    return ("--key", SDK_KEY, "--secret-file", str(secret), "--json", "--for", f"{PROBED_S}s")
 
 
 async def _joining(watch: Joinwatch, http: aiohttp.ClientSession) -> dict[str, Any]:

@@ -1,28 +1,21 @@
-"""joinwatch probe as a program, in real time: against the real Java and Node endpoints, and against our own."""
+"""joinwatch probe as a program, against endpoints of our own; against the real ones it is in test_causes_named.py."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support import endpoints, tokens
+from tests.support import tokens
 from tests.support.endpoints import SDK_KEY, SDK_SECRET
 from tests.support.fake_time import FakeTime
+from tests.support.probe_program import ended, probe, start
 from tests.support.probing import Endpoint, running, signer
-from tests.support.secrets import BACKEND_TOKEN, OTHER_CLIENT_SECRET, found_in
-
-REPOSITORY = Path(__file__).parents[2]
-LONGEST_S = 150
+from tests.support.secrets import BACKEND_TOKEN, OTHER_CLIENT_SECRET
 
 
 class RealTime(FakeTime):
@@ -33,93 +26,12 @@ class RealTime(FakeTime):
         return time.time()
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What became of a probe."""
-
-    code: int
-    out: str
-    err: str
-    took_s: float
-
-    @property
-    def found(self) -> dict[str, Any]:
-        """What --json printed."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-    @property
-    def causes(self) -> list[str]:
-        """The causes that --json printed."""
-        return [each["cause"] for each in self.found["causes"]]
-
-
-async def start(*arguments: str, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
-    """The program with pipes for its output."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "proxy", "probe", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"], **(env or {})},
-    )
-
-
-async def ended(process: asyncio.subprocess.Process, within_s: float = 30.0) -> Ended:
-    """Wait for its end; it is killed if that takes too long."""
-    began = time.monotonic()
-    try:
-        async with asyncio.timeout(within_s):
-            out, err = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.communicate()
-        raise
-    assert process.returncode is not None
-    assert found_in(out.decode() + err.decode()) == []
-    return Ended(process.returncode, out.decode(), err.decode(), time.monotonic() - began)
-
-
-async def probe(*arguments: str, within_s: float = 30.0) -> Ended:
-    """Run it to its end."""
-    return await ended(await start(*arguments), within_s)
-
-
 @pytest.fixture
 def secret(tmp_path: Path) -> str:
     """The file with the real endpoints' secret."""
     file = tmp_path / "client-secret"
     file.write_text(SDK_SECRET + "\n")
     return str(file)
-
-
-@pytest.mark.timeout(LONGEST_S + 60)
-async def test_java_is_named_for_its_rounding_within_150_s_and_node_for_nothing(
-    secret: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Takes as long as it takes until iat jumps: 128 s at most. The Node endpoint is probed for as long as allowed."""
-    classes = endpoints.java_classes(tmp_path_factory.getbasetemp())
-    how = ("--key", SDK_KEY, "--secret-file", secret, "--json", "--for", f"{LONGEST_S}s")
-    async with endpoints.java(classes, margin_s=30) as java, endpoints.node() as node:
-        rounding, sound = await asyncio.gather(
-            probe(
-                f"{java.url}/?meetingNumber={{meeting}}&role={{role}}",
-                *("--method", "GET", *how),
-                within_s=LONGEST_S,
-            ),
-            probe(node.url, *how, within_s=LONGEST_S + 30),
-        )
-    assert rounding.causes == ["float32_rounding"]
-    assert rounding.code == 1
-    (cause,) = rounding.found["causes"]
-    assert cause["predicted_failing_share"] == pytest.approx(0.262, abs=0.001)
-    assert "System.currentTimeMillis() / 1000 - 60" in cause["advice"]
-    assert rounding.found["hmac"] == "right"
-    assert sound.causes == []
-    assert sound.code == 0
-    assert sound.found["signatures"] > 40
-    assert sound.found["hmac"] == "right"
-    clock = sound.found["clock"]
-    assert abs(clock["backend_offset_s"]) <= clock["bound_s"] < 0.3  # They are on one host.
 
 
 async def test_a_wrong_secret_is_named_in_words_with_the_mend(secret: str) -> None:

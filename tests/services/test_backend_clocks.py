@@ -76,7 +76,7 @@ class World:
 @pytest.mark.parametrize("offset_s", [0.0, 0.4, -37.25, 40.0, 86400.5])
 async def test_the_claimed_interval_contains_the_truth_and_narrows(offset_s: float) -> None:
     world = World(offset_s)
-    known = [world.clocks.observe("java", world.reply()) for _ in range(60)]
+    known = [world.clocks.observe("java", world.reply()).offset for _ in range(60)]
     offsets = [each for each in known if each is not None]
     assert len(offsets) == 60
     assert all(abs(each.offset_s - offset_s) <= each.bound_s for each in offsets)
@@ -95,13 +95,13 @@ async def test_the_claimed_interval_contains_the_truth_and_narrows(offset_s: flo
 )
 async def test_a_reply_that_does_not_tell_the_time_leaves_the_clock_unknown(headers: Headers) -> None:
     world = World(0.0)
-    assert world.clocks.observe("java", world.reply(headers)) is None
+    assert world.clocks.observe("java", world.reply(headers)).offset is None
     assert world.gauges() == [None, None]
 
 
 async def test_a_backend_that_is_this_host_has_no_clock_of_its_own() -> None:
     world = World(0.0)
-    assert world.clocks.observe("native", world.reply()) is None
+    assert world.clocks.observe("native", world.reply()).offset is None
     assert world.clocks.replicas("native", world.time.wall()) == {}
 
 
@@ -112,7 +112,7 @@ async def test_a_step_of_this_hosts_clock_voids_what_was_measured_against_it() -
     world.time.step_wall(600.0)
     world.clocks.clear()
     assert world.gauges() == [None, None]
-    known = world.clocks.observe("java", world.reply((("Date", formatdate(0, usegmt=True)),)))
+    known = world.clocks.observe("java", world.reply((("Date", formatdate(0, usegmt=True)),))).offset
     assert known is not None
     assert known.offset_s < -1e9
 
@@ -153,7 +153,7 @@ async def test_two_replicas_behind_one_name_are_told_apart_by_the_header() -> No
                 time.advance(source.uniform(0.5, 2.5))
                 reply = await backend.sign(Ask("POST", "", "", (("Host", "x"),), b""))
                 assert reply.replica is not None
-                known = clocks.observe("java", reply)
+                known = clocks.observe("java", reply).offset
                 assert known is not None
                 assert abs(known.offset_s - truth[reply.replica]) <= known.bound_s
         finally:
@@ -198,9 +198,9 @@ async def test_replicas_that_nobody_can_tell_apart_are_one_clock() -> None:
 async def test_a_reply_without_a_date_tells_what_is_known_of_its_replica_alone() -> None:
     world = World(0.0)
     world.hear("a", 45.0, times=5)
-    assert world.clocks.observe("java", world.reply((), replica="b")) is None
+    assert world.clocks.observe("java", world.reply((), replica="b")).offset is None
     assert list(world.known()) == ["a"]
-    known = world.clocks.observe("java", world.reply((), replica="a"))
+    known = world.clocks.observe("java", world.reply((), replica="a")).offset
     assert known is not None
     assert abs(known.offset_s - 45.0) <= known.bound_s
 

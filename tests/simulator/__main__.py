@@ -6,19 +6,13 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeVar
 
-from .cases import RATES, Case, all_cases
-from .honest import Verdict, plan_of, plans, run_honest
+from .cases import all_cases
+from .honest import plans
 from .report import Measured, as_text, write
-from .run import Outcome, run_case
-
-_T = TypeVar("_T")
-
-TICK_S: Final = 10.0
+from .spread import processes, run_faulty, run_honest_worlds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         worlds = [] if options.only else plans(options.honest)
     began = time.monotonic()
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with processes(options.jobs) as pool:
         try:
-            faulty = _faulty(pool, cases, options.seed)
-            honest = _honest(pool, worlds, options.seed)
+            faulty = run_faulty(pool, cases, options.seed)
+            honest = run_honest_worlds(pool, worlds, options.seed)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             return 130
@@ -64,57 +58,6 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--world", type=int, metavar="W", help="only this honest world")
     return parser.parse_args(argv)
-
-
-def _faulty(pool: ProcessPoolExecutor, cases: Sequence[Case], seed: int) -> list[tuple[Case, Outcome]]:
-    index_of = {case.id: index for index, case in enumerate(all_cases())}
-    longest_first = sorted(cases, key=lambda case: -RATES[case.rate])
-    jobs = [(index_of[case.id], seed) for case in longest_first]
-    outcomes = _spread(pool, _run_case, jobs, "faulty worlds", lambda outcome: bool(outcome.wrong))
-    by_id = {outcome.case: outcome for outcome in outcomes}
-    return [(case, by_id[case.id]) for case in cases]
-
-
-def _honest(pool: ProcessPoolExecutor, worlds: Sequence[int], seed: int) -> list[Verdict]:
-    jobs = [(world, seed) for world in sorted(worlds, key=lambda world: -plan_of(world).signatures)]
-    verdicts = _spread(pool, _run_honest, jobs, "honest worlds", lambda verdict: bool(verdict.false))
-    return sorted(verdicts, key=lambda verdict: verdict.world)
-
-
-def _run_case(index: int, seed: int) -> Outcome:
-    return run_case(all_cases()[index], seed)
-
-
-def _run_honest(world: int, seed: int) -> Verdict:
-    return run_honest(world, seed)
-
-
-def _spread(
-    pool: ProcessPoolExecutor,
-    work: Callable[[int, int], _T],
-    jobs: Iterable[tuple[int, int]],
-    what: str,
-    bad: Callable[[_T], bool],
-) -> list[_T]:
-    """Every job's result, and progress on standard error."""
-    futures = [pool.submit(work, *job) for job in jobs]
-    results: list[_T] = []
-    said_at = time.monotonic()
-    for future in as_completed(futures):
-        results.append(future.result())
-        if time.monotonic() - said_at >= (0.5 if sys.stderr.isatty() else TICK_S) or len(results) == len(
-            futures
-        ):
-            said_at = time.monotonic()
-            line = f"{what}: {len(results)} of {len(futures)}, {sum(map(bad, results))} with a wrong cause"
-            print(
-                f"\r{line}" if sys.stderr.isatty() else line,
-                end="" if sys.stderr.isatty() else "\n",
-                file=sys.stderr,
-            )
-    if sys.stderr.isatty() and futures:
-        print(file=sys.stderr)
-    return results
 
 
 if __name__ == "__main__":

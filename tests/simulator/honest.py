@@ -13,7 +13,7 @@ from proxy.domain.diagnosis.base import Cause
 from .endpoints import Cached, Endpoint, Rotating, Signs, Stamp
 from .faults import PAIR, STRANGER
 from .joins import Habits
-from .play import Player, World
+from .play import Named, Player, World
 from .watch import Setting
 from .world import Backend, Clock, Dates, Host, Network, Pages, Rhythm, Traffic
 from .zoom import Zoom
@@ -50,7 +50,7 @@ DST: Final = (1_792_893_600, 1_806_195_600, 1_825_045_200)
 """When clocks in Europe were put back or forward: 2026-10-25, 2027-03-28, 2027-10-31, 01:00 UTC each."""
 
 DRIFTED_S: Final = 0.15
-"""What clocks may move during a world."""
+"""What clocks may move during a world, Zoom's own 0.1 s included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,37 @@ PLANS: Final = (
 """One round of worlds: from one signature a minute for four hours to a hundred a second for some minutes."""
 
 
+@dataclass(slots=True)
+class Ahead:
+    """How far iat is ahead at most: `seen_s` of the clock that joinwatch goes by, `true_s` of Zoom's.
+
+    It can be no more than 3 s: clocks are off by 2 s at most, and margins are never negative here.
+    """
+
+    measured: bool
+    seen_s: float = -1.0
+    true_s: float = -1.0
+
+    def explains(self, named: Named) -> bool:
+        """Whether what was named is right because of it.
+
+        That is `no_margin`, and of which replicas. Where joinwatch's own clock is as wrong and nobody measures it,
+        joins really fail and nothing is to be seen: then `unexplained` is the truth.
+        """
+        match named.cause:
+            case Cause.NO_MARGIN:
+                return max(self.seen_s, self.true_s) > 0
+            case Cause.REPLICA_SPECIFIC:
+                return self.seen_s > 0 and named.evidence.startswith(Cause.NO_MARGIN)
+            case Cause.UNEXPLAINED:
+                return self.true_s > 0 and not self.measured
+            case _:
+                return False
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was named in an honest world. `right`: no_margin where iat was seen ahead of the clock."""
+    """What was named in an honest world. `right`: how much of it is right, because iat was ahead of the clock."""
 
     world: int
     told: str
@@ -109,22 +137,12 @@ def run_honest(world: int, seed: int) -> Verdict:
     """Play one honest world; anything that is named is false, but for no_margin where iat is ahead."""
     rng = random.Random(f"{seed} honest {world}")
     plan = plan_of(world)
-    made, told, ahead_s = honest_world(plan, rng)
+    made, told, ahead = honest_world(plan, rng)
     player = Player(made, rng)
     story = player.story
     while story.signatures < plan.signatures:
         player.step()
-    # iat ahead by less than 3 s: no margin, and right. It can be no more: margins are never negative here. Where only
-    # some replicas are ahead, that is said too.
-    right = [
-        each
-        for each in story.named.values()
-        if ahead_s > 0
-        and (
-            each.cause is Cause.NO_MARGIN
-            or (each.cause is Cause.REPLICA_SPECIFIC and each.evidence.startswith(Cause.NO_MARGIN))
-        )
-    ]
+    right = [each for each in story.named.values() if ahead.explains(each)]
     return Verdict(
         world,
         told,
@@ -140,8 +158,8 @@ def run_honest(world: int, seed: int) -> Verdict:
     )
 
 
-def honest_world(plan: Plan, rng: random.Random) -> tuple[World, str, float]:
-    """A world in which nothing is wrong, what it is like in words, and how far iat is seen ahead at most."""
+def honest_world(plan: Plan, rng: random.Random) -> tuple[World, str, Ahead]:
+    """A world in which nothing is wrong, what it is like in words, and how far iat is ahead."""
     start = rng.choice(DST) - 1800 if rng.random() < 0.2 else rng.uniform(1_700_000_000, 2_100_000_000)
     measured = rng.random() < 0.6
     own = rng.uniform(-2, 2)
@@ -154,12 +172,11 @@ def honest_world(plan: Plan, rng: random.Random) -> tuple[World, str, float]:
     traffic = _traffic(plan, rng)
     backends: list[Backend] = []
     words: list[str] = []
-    ahead_s = -1.0
+    ahead = Ahead(measured)
     for name in ("a", "b", "c")[: rng.choice((1, 1, 2, 3))]:
-        backend, said, lead_s = _backend(name, start, own, measured, rng)
+        backend, said = _backend(name, start, own, ahead, rng)
         backends.append(backend)
         words.append(said)
-        ahead_s = max(ahead_s, lead_s)
     network = Network(
         rng.choice((0.005, 0.03, 0.2)),
         slow_s=rng.choice((0.0, 3.0, 30.0)),
@@ -193,7 +210,7 @@ def honest_world(plan: Plan, rng: random.Random) -> tuple[World, str, float]:
     )
     clock = f"own clock {own:+.2f} s, {'measured' if measured else 'not measured'}"
     asked = f"{traffic.rhythm.name.lower()} {plan.rate:.3g}/s, probe each {traffic.probe_every_s:g} s"
-    return world, f"{'; '.join(words)}; {asked}; {clock}; slow {network.slow_s:g} s", ahead_s
+    return world, f"{'; '.join(words)}; {asked}; {clock}; slow {network.slow_s:g} s", ahead
 
 
 def _traffic(plan: Plan, rng: random.Random) -> Traffic:
@@ -210,9 +227,7 @@ def _traffic(plan: Plan, rng: random.Random) -> Traffic:
     )
 
 
-def _backend(
-    name: str, start: float, own: float, measured: bool, rng: random.Random
-) -> tuple[Backend, str, float]:
+def _backend(name: str, start: float, own: float, ahead: Ahead, rng: random.Random) -> tuple[Backend, str]:
     """One to three honest replicas with one code, their clocks up to 2 s off, and up to 2 s off joinwatch's own."""
     margin = rng.choice(MARGINS) if rng.random() < 0.8 else rng.randrange(7200)
     rounding = 500 if margin == 0 and rng.random() < 0.3 else 0
@@ -221,10 +236,10 @@ def _backend(
     lifetime = min(172790, max(margin + 3600, rng.choice((7200, 7200, 86400, 172790))))
     keeps = rng.choice((0, 0, 0, *CACHES))
     rotates = rng.random() < 0.15
-    hosts, ahead_s = [], -1.0
+    hosts = []
     for index in range(rng.choice((1, 1, 2, 3))):
         offset = rng.uniform(-2, 2)
-        if not measured:
+        if not ahead.measured:
             offset = max(-2.0, min(2.0, own + rng.uniform(-2, 2)))
         signs: Signs = Endpoint(PAIR, stamp, lifetime)
         if rotates:
@@ -233,8 +248,10 @@ def _backend(
             signs = Cached(signs, keeps)
         clock = Clock(offset, rng.uniform(-5e-6, 5e-6), start)
         hosts.append(Host(f"10.1.{ord(name)}.{index}:443", clock, signs))
-        for seen in (offset, offset / 2, offset - own, offset / 2 - own):
-            ahead_s = max(ahead_s, seen + rounding / 1000 - margin + DRIFTED_S)
+        for at in (offset, offset / 2):
+            lead_s = at + rounding / 1000 - margin + DRIFTED_S
+            ahead.true_s = max(ahead.true_s, lead_s)
+            ahead.seen_s = max(ahead.seen_s, lead_s, lead_s - (0 if ahead.measured else own))
     dates = rng.choice(tuple(Dates))
     backend = Backend(name, hosts, hidden=rng.random() < 0.4, dates=dates, shape=rng.choice((0, 0, 1, 2, 3)))
     words = (
@@ -243,7 +260,7 @@ def _backend(
         "/".join(f"{host.clock.offset_s:+.2f}" for host in hosts),
         f"{dates.name.lower()} date",
     )
-    return backend, " ".join(words), ahead_s
+    return backend, " ".join(words)
 
 
 def _stamp(margin: int, rounding: int, step: int) -> Stamp:

@@ -15,7 +15,7 @@ from proxy.domain.diagnosis.base import Cause
 from .cases import BEFORE, BESIDE, BY_MARGIN, RATES, Case, Replicas
 from .faults import Tells
 from .honest import Verdict
-from .run import FAULTY, ROUNDED, SIGNATURES, Outcome, in_time
+from .run import FAULTY, HIDDEN_S, RIPENING, ROUNDED, SIGNATURES, Outcome, in_time
 
 BEGIN: Final = "<!-- measured: begin -->"
 END: Final = "<!-- measured: end -->"
@@ -76,14 +76,21 @@ def write(path: Path, text: str) -> None:
 
 
 def _summary(measured: Measured) -> str:
-    must = [pair for pair in measured.faulty if pair[0].tells is not Tells.NOBODY]
+    must = sum(case.tells is not Tells.NOBODY for case, _ in measured.faulty)
+    harmless = len(measured.faulty) - must
     signatures = sum(outcome.total for _, outcome in measured.faulty)
-    return (
-        f"`python -m tests.simulator --seed {measured.seed}`: {len(must)} faulty worlds with {signatures:,} signatures, and"
-        f" {len(measured.faulty) - len(must)} in which the fault does no harm; {len(measured.honest)} honest worlds with"
-        f" {sum(each.signatures for each in measured.honest):,} signatures and"
-        f" {sum(each.joins for each in measured.honest):,} joins. Missed or late: {len(measured.missed())}. With a wrong"
-        f" cause: {len(measured.wrong())}. Honest worlds with a false cause: {len(measured.false())}."
+    honest = sum(verdict.signatures for verdict in measured.honest)
+    joins = sum(verdict.joins for verdict in measured.honest)
+    return "\n".join(
+        (
+            f"Seed {measured.seed}: {must} faulty worlds, and {harmless} in which the fault does no harm, with",
+            f"{signatures:,} signatures; {len(measured.honest)} honest worlds with {honest:,} signatures and",
+            f"{joins:,} joins.",
+            "",
+            f"- missed or late: {len(measured.missed())} of {must}",
+            f"- with a wrong cause: {len(measured.wrong())} of {len(measured.faulty)}",
+            f"- honest worlds with a false cause: {len(measured.false())} of {len(measured.honest)}",
+        )
     )
 
 
@@ -97,23 +104,20 @@ def _by_signatures(measured: Measured) -> str:
         if case.tells is Tells.SIGNATURES:
             groups[case.fault.cause, case.replicas].append((case, outcome))
     for (cause, replicas), group in groups.items():
-        counted = [
-            outcome.since_ripe if cause is Cause.FLOAT32_ROUNDING else outcome.signatures
-            for _, outcome in group
-        ]
+        counted = [outcome.since_ripe if cause in RIPENING else outcome.signatures for _, outcome in group]
         timely = sum(in_time(case, outcome) for case, outcome in group)
         rows.append(
             f"| `{cause}` | {replicas} | {len(group)} | {timely}"
             f" | {_middle(counted)} | {_worst(counted)}"
             f" | {_middle(outcome.faulty for _, outcome in group)} | {_worst(outcome.faulty for _, outcome in group)} |"
         )
-    note = (
-        f"Signatures are counted from the first faulty one to the one with which the cause is named, both included; in"
-        f" time is within {SIGNATURES}, or with two replicas by the {FAULTY}rd faulty one. Of `float32_rounding` they are"
-        f" counted from the one with which two distinct values of iat and a lead that moved by 3 s had been seen (0:"
-        f" named before that), and in time is within {ROUNDED}; with two replicas within {SIGNATURES}. Traffic of 1 a"
-        f" minute, 1, 10 and 100 a second."
-    )
+    note = f"""\
+Signatures are counted from the first faulty one to the one with which the cause is named, both included; in time is
+within {SIGNATURES}, or with two replicas by the faulty one number {FAULTY}. Of `float32_rounding` they are counted from
+the one with which two distinct values of iat and a lead that moved by 3 s had been seen (0: named before that), and in
+time is within {ROUNDED}, with two replicas within {SIGNATURES}, with two behind one address within {2 * SIGNATURES} or
+{HIDDEN_S:g} s (four values of a rounded iat); of `shared_state` from the one with which there were
+three bad ones, one of them with more than a bad HMAC. Traffic of 1 a minute and of 1, 10 and 100 a second."""
     return "\n".join(rows) + f"\n\n{note}"
 
 
@@ -134,8 +138,8 @@ def _by_joins(measured: Measured) -> str:
         rows.append(f"| `{cause}` | {name} | " + " | ".join(cells) + " |")
     return (
         "\n".join(rows)
-        + "\n\nJoins until named, worst of the margins, and in brackets how many of them were refused as invalid signatures"
-        " and counted; then the time that it took. Many joins within seconds say little more than one."
+        + "\n\nJoins until named, worst of the margins, and in brackets how many of them were refused as invalid"
+        " signatures and counted; then the time that it took. Many joins within seconds say little more than one."
     )
 
 
@@ -182,6 +186,11 @@ def _beside() -> str:
         f"| `{cause}` | `{each}` | {why} |" for cause, those in BESIDE.items() for each, why in those.items()
     ]
     rows += [
+        f"| `{cause}`, told by joins | `{each}`, before it | {why} |"
+        for cause, those in BEFORE.items()
+        for each, why in those.items()
+    ]
+    rows += [
         f"| any, margin {margin} s | `{each}` | {why} |"
         for margin, by in BY_MARGIN.items()
         for each, why in by.items()
@@ -197,8 +206,8 @@ def _honest(verdicts: Sequence[Verdict]) -> str:
     return (
         f"{len(verdicts)} worlds, {sum(each.signatures for each in verdicts):,} signatures,"
         f" {sum(each.joins for each in verdicts):,} joins, {sum(each.looks for each in verdicts):,} looks:"
-        f" {sum(bool(each.false) for each in verdicts)} with a false cause. `no_margin` was named in {right}, each time with"
-        " iat ahead of the clock by less than 3 s, which is right."
+        f" {sum(bool(each.false) for each in verdicts)} with a false cause. In {right} `no_margin` was named with iat"
+        " ahead of the clock by less than 3 s, or what follows from that, which is right."
     )
 
 

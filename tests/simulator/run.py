@@ -21,6 +21,12 @@ FAULTY: Final = 3
 ROUNDED: Final = 4
 """A rounded iat must be named within so many signatures once two values of it and a moving lead were seen."""
 
+HIDDEN_S: Final = 512.0
+"""Rounded iats among others from the same address: the time of four values, since each of them stands for 128 s."""
+
+RIPENING: Final = frozenset({Cause.FLOAT32_ROUNDING, Cause.SHARED_STATE})
+"""What the first faulty signature alone does not show."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -37,7 +43,7 @@ _BY_SIGNATURES: Final = {
     "100/s": Limits(20, 20),
 }
 _BY_ROUNDING: Final = {
-    rate: replace(limits, until_s=max(500.0, limits.until_s)) for rate, limits in _BY_SIGNATURES.items()
+    rate: replace(limits, until_s=max(700.0, limits.until_s)) for rate, limits in _BY_SIGNATURES.items()
 }
 """A rounded iat stands still for 128 s, and two values of it are needed."""
 _BY_JOINS: Final = {
@@ -135,8 +141,11 @@ def in_time(case: Case, outcome: Outcome) -> bool:
         return False
     if case.fault.cause is Cause.FLOAT32_ROUNDING and case.replicas is Replicas.ONE:
         return outcome.since_ripe <= ROUNDED
-    if case.fault.cause in (Cause.FLOAT32_ROUNDING, Cause.SHARED_STATE):
-        return outcome.since_ripe <= SIGNATURES
+    if case.fault.cause in RIPENING:
+        hidden = case.fault.cause is Cause.FLOAT32_ROUNDING and case.replicas is Replicas.HIDDEN
+        return outcome.since_ripe <= (2 if hidden else 1) * SIGNATURES or (
+            hidden and outcome.seconds is not None and outcome.seconds <= HIDDEN_S
+        )
     return outcome.signatures <= SIGNATURES or (
         case.replicas is not Replicas.ONE and outcome.faulty <= FAULTY
     )

@@ -684,7 +684,7 @@ async def test_a_whole_line_about_a_signature(tmp_path: Path) -> None:
         "clock_bound_s": line["clock_bound_s"],
         "backend_clock_offset_s": None,
         "backend_clock_bound_s": None,
-        "findings": ["request/role_mismatch"],
+        "findings": ["request/role_lowered"],
         "claims": {
             "appKey": "te***_0",
             "sdkKey": "te***_0",
@@ -695,7 +695,8 @@ async def test_a_whole_line_about_a_signature(tmp_path: Path) -> None:
             "tokenExp": NOW + 7140,
             "unknown": ["session"],
         },
-        "verdict": "warning",
+        "role": 0,
+        "verdict": "ok",
         "status": 200,
         "duration_s": 0.0,
     }

@@ -10,7 +10,7 @@ from ..rules.base import Severity
 from .base import Cause, Suspicion
 from .leads import SECOND_S, SLACK_S, leads, moved
 from .mends import advice
-from .persistence import goes_on
+from .persistence import goes_on, is_over
 from .windows import SWAPPED, BackendWindow, Kept, Slot
 from .wording import percent
 
@@ -90,7 +90,10 @@ def _counted(
     finding = max(findings, key=lambda each: tally.counts[each])
     count = tally.counts[finding]
     share = count / tally.total
-    if count < NEEDED or share < LEAST_SHARE or not goes_on([_has(finding, kept) for kept in newest]):
+    if count < NEEDED or share < LEAST_SHARE:
+        return None
+    sound = tally.after[finding]
+    if is_over(count, tally.total - sound, sound) or not goes_on([_has(finding, kept) for kept in newest]):
         return None
     if finding == "mac/wrong" and share < FEW_WRONG and count < SURELY_WRONG:
         return (

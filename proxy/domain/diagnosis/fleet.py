@@ -9,6 +9,7 @@ from typing import Final
 from ..join_result import Outcome
 from ..offsets import Interval
 from .base import FLEET, Cause, Suspicion
+from .finding_causes import FINDINGS_OF
 from .join_causes import Joins
 from .lead_causes import WRONG_CLOCK_S, offset_by
 from .leads import Lead, leads
@@ -26,6 +27,9 @@ ALSO: Final = 1e-4
 """So unlikely must the failures of the other backends be, to be the same failures."""
 
 DOUBTED: Final = 0.5
+
+POINTING: Final = frozenset(finding for of_one in FINDINGS_OF.values() for finding in of_one)
+"""With one of these a signature may be refused for another reason than its iat."""
 
 SET_BACK_S: Final = 120.0
 """By how much code mostly sets iat back: a signer without Date headers is ahead by its lead and so much at most."""
@@ -156,7 +160,7 @@ def tolerance(windows: Iterable[BackendWindow], now: float) -> Interval | None:
 def _bracket(
     join: JoinSeen, first_refused: dict[int, float], taken: list[float], turned_away: list[float]
 ) -> None:
-    if join.token_age_s is None or join.findings not in ((), ("time/iat_ahead",)):
+    if join.token_age_s is None or not POINTING.isdisjoint(join.findings):
         return
     lead = -join.token_age_s
     if join.outcome is Outcome.INVALID_SIGNATURE:

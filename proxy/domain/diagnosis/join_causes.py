@@ -144,7 +144,9 @@ def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
         candidates = [each for each in candidates if each is not circumstance]
     of = counts(rest)
     p = too_many(of, joins.tries)
-    if p < ENOUGH and _goes_on(rest, lambda _join: True, refused) and Cause.UNEXPLAINED not in causes:
+    if p >= ENOUGH or Cause.UNEXPLAINED in causes or any(test.leans(len(tested)) for test in tested):
+        return
+    if _goes_on(rest, lambda _join: True, refused):
         _raise(causes, Cause.UNEXPLAINED, 0.9, _ruled_out(of, p, tested, joins))
 
 

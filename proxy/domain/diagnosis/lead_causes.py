@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from ..offsets import Interval
+from ..offsets import DRIFT, WINDOW_S, Interval
+from ..offsets import span as agreement
 from .base import Cause, Suspicion
 from .leads import Lead, constant, groups
 from .mends import advice
@@ -53,9 +54,8 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
         found = [_steady(group, delays, len(group) / len(newest)) for group in several]
         by_cause = {each.cause: each for each in found if each is not None}
         if Cause.BACKEND_CLOCK_AHEAD in by_cause or Cause.BACKEND_CLOCK_BEHIND in by_cause:
-            by_cause.pop(
-                Cause.TIMEZONE_SHIFT, None
-            )  # Their Dates, all mixed up, could not tell the one from the other.
+            # Their Dates, all mixed up, could not tell the one from the other.
+            by_cause.pop(Cause.TIMEZONE_SHIFT, None)
         return list(by_cause.values())
     if constant(newest) is None:  # Perhaps it was another before: a mended clock, a deployment.
         newest = newest[-2 * NEEDED :]
@@ -123,9 +123,19 @@ def clock_offset(of: Sequence[Lead]) -> Interval | None:
     None unless the last measurements agree: the first Date of a window may come out of a cache.
     """
     measured = list(islice(filter(None, map(offset_by, reversed(of))), NEEDED))
-    if len(measured) < NEEDED or not all(measured[0].overlaps(each) for each in measured):
+    if len(measured) >= NEEDED and all(measured[0].overlaps(each) for each in measured):
+        return measured[0]
+    return _by_own_dates(of)
+
+
+def _by_own_dates(of: Sequence[Lead]) -> Interval | None:
+    """Of one host among several behind one address: what the Dates of its own replies agree on."""
+    dates = [lead.kept.seen.date.widened(DRIFT * WINDOW_S) for lead in of if lead.kept.seen.date is not None]
+    agreed = agreement(dates, NEEDED)
+    if agreed is None:
         return None
-    return measured[0]
+    host = _host(of[-1])
+    return Interval(agreed.lo + host.lo, agreed.hi + host.hi)
 
 
 def offset_by(lead: Lead) -> Interval | None:
@@ -230,14 +240,9 @@ def _ahead_for_no_reason(
     if lead.lo <= WRONG_CLOCK_S or not _turning(of, lead):
         return None
     clock = clock_offset(of)
-    date = (
-        "there is no Date header to read its clock from"
-        if clock is None
-        else (
-            f"yet by the Date header the clock is right ({span(clock)}): the header may come from a balancer, "
-            "or the code adds to the time"
-        )
-    )
+    date = "there is no Date header to read its clock from"
+    if clock is not None:
+        date = f"yet by the Date header the clock is right ({span(clock)}): it may be a balancer's, or the code adds"
     evidence = f"{_in_all(of, lead)}; {date}."
     return Suspicion(
         Cause.BACKEND_CLOCK_AHEAD,
@@ -264,7 +269,7 @@ def _no_margin(of: Sequence[Lead], lead: Interval, delays: Sequence[float], shar
         0.9,
         evidence,
         f"{advice(Cause.NO_MARGIN)} Set iat back by at least {KEPT_BACK_S} s.",
-        predicted_share=_predicted(lead, delays, share * len(ahead) / len(of)),
+        predicted_share=_predicted(lead, delays, share),
         heals_s=max(0.0, lead.hi),
     )
 
@@ -278,9 +283,9 @@ def _turning(of: Sequence[Lead], lead: Interval) -> bool:
 
 
 def _predicted(lead: Interval, delays: Sequence[float], share: float) -> float | None:
-    """The share of joins that comes before iat has passed."""
+    """The share of joins that comes before iat has passed, which lies up to a second before the lead."""
     if delays:
-        return share * sum(delay < _middle(lead) for delay in delays) / len(delays)
+        return share * sum(min(1.0, max(0.0, _middle(lead) - delay)) for delay in delays) / len(delays)
     if lead.lo > NO_DELAY_S:
         return share
     return 0.0 if lead.hi <= 0 else None

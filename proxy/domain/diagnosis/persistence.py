@@ -33,6 +33,16 @@ def goes_on(hits: Sequence[bool], by_chance: float = 0.0) -> bool:
         if before < FEW:
             break
         sound = newest >= SHORTEST and binomial_tail(since, newest, by_chance) >= UNLIKELY
-        if sound and not still(since, newest, before / (last + 3)):
+        if sound and not still(since, newest, _share(before, last + 1)):
             return False
     return True
+
+
+def is_over(before: int, of: int, sound: int) -> bool:
+    """Whether a fault that `before` out of `of` had is over, for `sound` came since without it."""
+    return sound >= SHORTEST and before >= FEW and not still(0, sound, _share(before, of))
+
+
+def _share(hits: int, of: int) -> float:
+    """Cautious: of a few, the share may be less than it looks."""
+    return hits / (of + 2)

@@ -106,7 +106,7 @@ VISIBLE: Final = (
     Visible(
         "the signature had a finding that Zoom refuses",
         _refusable,
-        frozenset(Cause) - LEAD_CAUSES - _MAC_CAUSES,
+        frozenset(Cause) - LEAD_CAUSES - _MAC_CAUSES - {Cause.MEETING_MISMATCH},
     ),
 )
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from ..join_result import Outcome
+from ..offsets import Interval
 from ..ports import JoinRecord
 from ..receipt import Issuance
 
@@ -25,6 +26,8 @@ class SignatureSeen(msgspec.Struct, frozen=True, gc=False):
     token: int = UNKNOWN_TOKEN
     meeting: int = 0
     asked: int = 0
+    date: Interval | None = None
+    """Where the backend's clock lies against this host's by the Date of this reply alone."""
 
 
 class JoinSeen(msgspec.Struct, frozen=True, gc=False):

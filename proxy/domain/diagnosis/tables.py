@@ -7,6 +7,7 @@ much more the share of failures varies from moment to moment than it would for i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -21,7 +22,11 @@ from .wording import percent
 ENOUGH: Final = 1e-6
 """After the correction for the number of predicates and of looks."""
 
+LEANING: Final = 0.05
 PER_MOMENT: Final = 4
+
+NOISE: Final = 1e-6
+"""Of floating point: 5.9999999 joins are six."""
 
 USUAL_SHARE: Final = 0.02
 """So many joins may fail in a sound world: odd pages, odd users."""
@@ -49,17 +54,22 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Table(msgspec.Struct, frozen=True, gc=False):
-    """A predicate against failure. `p` is corrected for the number of predicates and looks."""
+    """A predicate against failure. `p` is corrected for the number of predicates and looks, `chance` is not."""
 
     what: str
     true: Counts
     false: Counts
     p: float
+    chance: float = 1.0
 
     @property
     def tells(self) -> bool:
         """Whether it explains failures and spares successes."""
         return self.p < ENOUGH and self.true.share >= 3 * self.false.share
+
+    def leans(self, among: int) -> bool:
+        """Whether it may come to tell, as one of so many: too early to say that it does not."""
+        return self.chance * among < LEANING and self.true.share >= 3 * self.false.share
 
     def __str__(self) -> str:
         return (
@@ -104,7 +114,7 @@ def _design_effect(moments: Sequence[Sequence[int]], total: int, bad: int) -> fl
         return 1.0
     share = bad / total
     spread = sum((failed - share * of) ** 2 for of, failed in moments) * number / (number - 1) / total**2
-    return max(1.0, spread / (share * (1 - share) / total))
+    return max(1.0, spread / (share * (1 - share) / (total - 1)))
 
 
 def table(what: str, predicate: Predicate, joins: Sequence[JoinSeen], tries: int) -> Table:
@@ -117,14 +127,15 @@ def table(what: str, predicate: Predicate, joins: Sequence[JoinSeen], tries: int
             (true if holds else false).append(join)
     first, second = counts(true), counts(false)
     # What is rounded is rounded against the predicate.
-    a, d = int(first.size * first.share), int(second.size * (1 - second.share))
+    a, d = _down(first.size * first.share), _down(second.size * (1 - second.share))
     b, c = _up(first.size * (1 - first.share)), _up(second.size * second.share)
-    return Table(what, first, second, min(1.0, fisher(a, b, c, d) * max(1, tries)))
+    chance = fisher(a, b, c, d)
+    return Table(what, first, second, min(1.0, chance * max(1, tries)), chance)
 
 
 def too_many(of: Counts, tries: int) -> float:
     """P that so many fail where USUAL_SHARE does, corrected."""
-    return min(1.0, binomial_tail(int(of.size * of.share), _up(of.size), USUAL_SHARE) * max(1, tries))
+    return min(1.0, binomial_tail(_down(of.size * of.share), _up(of.size), USUAL_SHARE) * max(1, tries))
 
 
 def described(of: Counts) -> str:
@@ -132,5 +143,9 @@ def described(of: Counts) -> str:
     return f"{of.failed} of {of.total} joins ({percent(of.share)})"
 
 
+def _down(value: float) -> int:
+    return math.floor(value + NOISE)
+
+
 def _up(value: float) -> int:
-    return -int(-value // 1)
+    return math.ceil(value - NOISE)

@@ -66,11 +66,22 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slot(msgspec.Struct):
-    """The tallies of one minute: how many, and how many of each kind."""
+    """The tallies of one minute, or of several: how many, and how many of each kind.
+
+    `after`: how many came in the minutes after the last one of a kind.
+    """
 
     begin: float
     total: int = 0
     counts: Counter[str] = msgspec.field(default_factory=Counter)
+    after: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def add(self, other: Slot) -> None:
+        """Take in the tallies of other signatures. What any of them still has has not ended."""
+        self.total += other.total
+        self.counts.update(other.counts)
+        for kind, after in other.after.items():
+            self.after[kind] = min(after, self.after.get(kind, after))
 
 
 class Tally:
@@ -92,13 +103,20 @@ class Tally:
         slots.append(slot)
         return slot
 
+    def minutes(self, at: float) -> Counter[float]:
+        """How many in each minute from then on."""
+        return Counter({slot.begin: slot.total for slot in self._slots if slot.begin >= at})
+
     def since(self, at: float) -> Slot:
         """Everything counted in the minutes that begin at or after `at`."""
         total = Slot(at)
+        until: dict[str, int] = {}
         for slot in self._slots:
             if slot.begin >= at:
                 total.total += slot.total
                 total.counts.update(slot.counts)
+                until.update(dict.fromkeys(slot.counts, total.total))
+        total.after = {kind: total.total - count for kind, count in until.items()}
         return total
 
 

@@ -186,6 +186,14 @@ def test_the_share_that_fails_goes_by_how_soon_pages_join(delays: tuple[float, .
     assert only(seen).predicted_share == share
 
 
+def test_iat_lies_up_to_a_second_before_the_lead() -> None:
+    """A clock 2.5 s ahead, rounded down: a page that joins after two seconds comes too early half of the time."""
+    seen = scene(floored(0, 2.5), 40, date=(2.5, 0.3))
+    for at in every(5, 20):
+        seen.add(join(at, delay=2))
+    assert only(seen).predicted_share == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("code", "date", "heals"),
     [

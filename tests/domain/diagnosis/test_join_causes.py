@@ -1,0 +1,358 @@
+"""What joins tell by themselves, and how they weigh what signatures told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from proxy.domain.causes import Cause
+from proxy.domain.diagnosis.mends import advice
+from proxy.domain.diagnosis.sightings import JoinSeen
+from proxy.domain.diagnosis.tables import USUAL_SHARE
+from proxy.domain.join_result import Outcome
+
+from .builders import RIGHT, START, Scene, every, floored, join, refused, rounded
+
+Fields = Mapping[str, Any]
+
+REFUSED, JOINED = Outcome.INVALID_SIGNATURE, Outcome.JOINED
+
+
+def differing(
+    bad: Fields, good: Fields, *, part: float = 0.3, count: int = 240, fails: float = 0.95
+) -> Scene:
+    """Joins at random half a minute apart or so; a part is of one kind, and most of that kind are refused."""
+    scene = Scene(7)
+    at = START
+    for _ in range(count):
+        at += scene.rng.uniform(1, 20)
+        is_bad = scene.rng.random() < part
+        seen = join(at, **(bad if is_bad else good))
+        scene.add(refused(seen) if is_bad and scene.rng.random() < fails else seen)
+    return scene
+
+
+CIRCUMSTANCES = {
+    "role": (Cause.HOST_ROLE, {"role": 1}, {"role": 0}, "the role was 1 (host)"),
+    "origin": (
+        Cause.ORIGIN_SPECIFIC,
+        {"origin": "https://b.example"},
+        {"origin": "https://a.example"},
+        "the origin was https://b.example",
+    ),
+    "replica": (
+        Cause.REPLICA_SPECIFIC,
+        {"replica": "10.0.0.1:443"},
+        {"replica": "10.0.0.2:443"},
+        "the replica was 10.0.0.1:443",
+    ),
+    "view": (Cause.UNEXPLAINED, {"view": "component"}, {"view": "client"}, "the view was component"),
+    "text": (
+        Cause.ENCODING_DAMAGE,
+        {"intact": False},
+        {},
+        "the page joined with another text than was issued",
+    ),
+    "meeting": (Cause.MEETING_MISMATCH, {"matches": False}, {}, "the meeting was another"),
+    "expired": (Cause.STALE_SIGNATURE, {"left": -3.0}, {}, "the signature had expired"),
+}
+
+
+@pytest.mark.parametrize(("cause", "bad", "good", "what"), CIRCUMSTANCES.values(), ids=CIRCUMSTANCES)
+def test_a_circumstance_that_explains_the_failures(
+    cause: Cause, bad: Fields, good: Fields, what: str
+) -> None:
+    scene = differing(bad, good)
+    (found,) = scene.found()
+    assert (found.cause, found.confidence, found.advice) == (cause, 0.99, advice(cause))
+    assert found.evidence.startswith(f"Joins tell: where {what} ")
+    assert ", elsewhere 0 of " in found.evidence
+    assert found.replicas == (("10.0.0.1:443",) if cause is Cause.REPLICA_SPECIFIC else ())
+    assert found.observed_share is not None
+    assert 0.2 < found.observed_share < 0.4
+    if cause in (Cause.HOST_ROLE, Cause.ORIGIN_SPECIFIC, Cause.REPLICA_SPECIFIC):
+        assert found.predicted_share == pytest.approx(found.observed_share)
+
+
+@pytest.mark.parametrize(("cause", "bad", "good", "what"), CIRCUMSTANCES.values(), ids=CIRCUMSTANCES)
+def test_a_circumstance_without_failures(cause: Cause, bad: Fields, good: Fields, what: str) -> None:
+    assert differing(bad, good, fails=0).named() == set()
+    assert differing(bad, good, fails=0.02).named() == set()
+
+
+@pytest.mark.parametrize(("cause", "bad", "good", "what"), CIRCUMSTANCES.values(), ids=CIRCUMSTANCES)
+def test_a_circumstance_that_is_over(cause: Cause, bad: Fields, good: Fields, what: str) -> None:
+    scene = differing(bad, good, part=0.5, count=120)
+    assert scene.named() == {cause}
+    for at in every(5, 60, scene.now):
+        scene.add(join(at, **bad))
+    assert scene.named() == set()
+
+
+def test_how_few_joins_it_takes() -> None:
+    """Half of them by hosts, who all fail: the joins that it takes, and none before."""
+    scene = Scene()
+    for number in range(100):
+        role = number % 2
+        scene.add(join(START + 15 * number, REFUSED if role else JOINED, role=role))
+        if scene.named():
+            break
+    assert scene.named() == {Cause.HOST_ROLE}
+    assert 30 <= number + 1 <= 42
+
+
+def test_two_circumstances_at_once() -> None:
+    scene = Scene(3)
+    at = START
+    for _ in range(500):
+        at += scene.rng.uniform(1, 12)
+        seen = join(
+            at,
+            role=int(scene.rng.random() < 0.3),
+            origin=scene.rng.choice(["https://a", "https://b", "https://c"]),
+        )
+        scene.add(refused(seen) if seen.role or seen.origin == "https://b" else seen)
+    assert scene.named() == {Cause.HOST_ROLE, Cause.ORIGIN_SPECIFIC}
+
+
+def codes(share: float, code: str, outcome: Outcome = Outcome.OTHER_FAILURE, count: int = 300) -> Scene:
+    """A part of the joins ends with a code."""
+    scene = Scene(5)
+    for at in every(8, count):
+        scene.add(join(at, outcome, code=code) if scene.rng.random() < share else join(at))
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("3704", Cause.UNKNOWN_KEY),
+        ("3710", Cause.UNKNOWN_KEY),
+        ("3705", Cause.STALE_SIGNATURE),
+        ("3706", Cause.MEETING_MISMATCH),
+        ("3707", Cause.MEETING_MISMATCH),
+        ("3708", Cause.HOST_ROLE),
+        ("3711", Cause.HOST_ROLE),
+        *((str(code), Cause.OTHER_ACCOUNT) for code in range(4011, 4019)),
+        ("3709", None),
+        ("3713", None),
+        ("3004", None),
+        ("4010", None),
+        ("4019", None),
+    ],
+    ids=str,
+)
+def test_what_zoom_says_itself(code: str, cause: Cause | None) -> None:
+    outcome = Outcome.SIGNATURE_EXPIRED if code == "3705" else Outcome.OTHER_FAILURE
+    scene = codes(0.3, code, outcome)
+    assert scene.named() == ({cause} if cause else set())
+    if cause:
+        found = scene.told(cause)
+        assert found.evidence.startswith(f"Zoom answers {code} to ")
+        assert found.observed_share == pytest.approx(0.3, abs=0.08)
+        assert found.confidence == 0.99
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.01, False), (0.02, False), (0.1, True)], ids=str)
+def test_a_few_expired_ones_are_tabs_left_open(share: float, named: bool) -> None:
+    found = codes(share, "3705", Outcome.SIGNATURE_EXPIRED, 440).named()
+    assert found == ({Cause.STALE_SIGNATURE} if named else set())
+
+
+def test_joins_agree_once() -> None:
+    finding = "request/meeting_mismatch"
+    scene = Scene()
+    for number, at in enumerate(every(8, 100)):
+        has = [finding] if number % 3 == 0 else []
+        scene.sign(floored(60), [at], findings=has)
+        scene.add(join(at + 2, REFUSED if has else JOINED, findings=has))
+    found = scene.told(Cause.MEETING_MISMATCH)
+    assert found.evidence.count("Joins agree: ") == 1
+    assert "where the meeting was another 34 of 34 joins failed, elsewhere 0 of 66" in found.evidence
+
+
+def test_two_codes_of_one_cause() -> None:
+    scene = codes(0.3, "4011")
+    for at in every(8, 40, scene.now):
+        scene.add(join(at, Outcome.OTHER_FAILURE, code="4013"))
+    assert scene.told(Cause.OTHER_ACCOUNT).evidence.startswith("Zoom answers 4011, 4013 to ")
+
+
+def test_codes_agree_with_what_signatures_told() -> None:
+    scene = Scene().sign(floored(60), every(5, 30), findings=["mac/unknown_key"])
+    for at in every(8, 100, scene.now):
+        scene.add(join(at, Outcome.OTHER_FAILURE, code="3704", findings=["mac/unknown_key"]))
+    found = scene.told(Cause.UNKNOWN_KEY)
+    assert found.confidence == 0.99
+    assert found.evidence.startswith("30 of 30 signatures (100 %): ")
+    assert " Zoom answers 3704 to 100 of 100 joins (100 %) (exact test, corrected: p = " in found.evidence
+
+
+class TestUnexplained:
+    """Failures at sound signatures."""
+
+    def test_a_world_where_three_in_a_thousand_fail_is_sound_for_an_hour_at_a_hundred_a_second(self) -> None:
+        rng = random.Random(5)
+        scene = Scene()
+        for number in range(360_000):
+            outcome = REFUSED if rng.random() < 0.003 else JOINED
+            scene.window.join(join(START + number / 100, outcome))
+            if number % 60_000 == 59_999:
+                assert scene.named(START + number / 100) == set()
+
+    def test_thirty_percent_at_a_hundred_a_second_are_named_within_two_minutes(self) -> None:
+        scene = Scene(5)
+        for number in range(12_000):
+            scene.add(join(START + number / 100, REFUSED if scene.rng.random() < 0.3 else JOINED))
+            if number % 200 == 0 and scene.named():
+                break
+        (found,) = scene.found()
+        assert (found.cause, found.confidence, found.predicted_share) == (Cause.UNEXPLAINED, 0.9, None)
+        assert found.observed_share == pytest.approx(0.3, abs=0.03)
+
+    @pytest.mark.parametrize(("share", "named"), [(USUAL_SHARE, False), (0.12, True)], ids=str)
+    def test_more_than_usual(self, share: float, named: bool) -> None:
+        scene = Scene(2)
+        for at in every(4, 800):
+            scene.add(join(at, REFUSED if scene.rng.random() < share else JOINED))
+        assert scene.named() == ({Cause.UNEXPLAINED} if named else set())
+
+    def test_forty_failures_in_one_bad_minute_are_not(self) -> None:
+        scene = Scene()
+        for at in every(4, 400):
+            scene.add(join(at))
+        for at in every(1, 40, scene.now):
+            scene.add(join(at, REFUSED))
+        for at in every(4, 200, scene.now):
+            scene.add(join(at))
+        assert scene.named() == set()
+
+    def test_one_who_tries_again_and_again_counts_once(self) -> None:
+        scene = Scene()
+        for number, at in enumerate(every(20, 150)):
+            receipt = 1000 + number % 4
+            scene.add(join(at, REFUSED, receipt=receipt))
+        for at in every(4, 60, scene.now):
+            scene.add(join(at))
+        assert scene.named() == set()
+
+    def test_what_was_ruled_out_is_told(self) -> None:
+        scene = Scene(3)
+        for number, at in enumerate(every(15, 120)):
+            seen = join(at, origin=f"https://{'ab'[number % 2]}.example")
+            scene.add(refused(seen) if scene.rng.random() < 0.6 else seen)
+        (found,) = scene.found()
+        failed = sum(each.outcome is REFUSED for each in scene.window.recent_joins(scene.now))
+        assert (
+            f"Ruled out, with how many failed joins had it: iat was still ahead (0 of {failed}); the HMAC was wrong (0 "
+            f"of {failed}); the meeting was another (0 of {failed}); the lifetime was out of range (0 of {failed}); "
+            f"the signature had expired (0 of {failed}); the page joined with another text than was issued (0 of "
+        ) in found.evidence
+        assert "No difference that tells: the origin was https://a.example (" in found.evidence
+
+    def test_failures_that_a_cause_explains_are_not_unexplained(self) -> None:
+        scene = Scene().sign(floored(60), every(5, 40), findings=["mac/wrong"])
+        for at in every(8, 100, scene.now):
+            scene.add(join(at, REFUSED, findings=["mac/wrong"]))
+        assert scene.named() == {Cause.WRONG_SECRET}
+
+    def test_failures_beside_a_cause_are_not_hidden_by_it(self) -> None:
+        scene = Scene(3).sign(floored(60), every(5, 60), findings=["time/lifetime_short"])
+        for at in every(8, 200, scene.now):
+            scene.add(join(at, REFUSED if scene.rng.random() < 0.5 else JOINED))
+        assert scene.named() == {Cause.LIFETIME_TOO_SHORT, Cause.UNEXPLAINED}
+
+
+def zoom(scene: Scene, ahead: float = 0.0, tolerance: float = 0.0, share: float = 1.0) -> Scene:
+    """Joins 2 s after each signature of a scene, refused where iat is still ahead by more than the tolerance."""
+    for kept in list(scene.window.replicas[""].kept(scene.now)):
+        iat = kept.seen.issuance.iat
+        assert iat is not None
+        at = kept.at + 2
+        early = iat - at > tolerance and scene.rng.random() < share
+        scene.add(join(at, REFUSED if early else JOINED, age=at - iat))
+    return scene
+
+
+def test_joins_raise_the_confidence_of_rounding() -> None:
+    scene = zoom(Scene().sign(rounded(), every(14.1, 120)))
+    found = scene.told(Cause.FLOAT32_ROUNDING)
+    assert scene.named() == {Cause.FLOAT32_ROUNDING}
+    assert found.confidence == 0.99
+    assert " Joins agree: where iat was still ahead " in found.evidence
+    assert found.predicted_share == 127 / 256
+    assert found.observed_share == pytest.approx(0.48, abs=0.06)
+
+
+def test_joins_raise_the_confidence_of_a_clock_without_a_date() -> None:
+    scene = Scene()
+    for number, at in enumerate(every(14.1, 120)):
+        scene.sign(floored(0, 45), [at])
+        joined = at + (2 if number % 2 else 60)
+        scene.add(join(joined, REFUSED if number % 2 else JOINED, age=joined - at - 45, delay=joined - at))
+    found = scene.told(Cause.BACKEND_CLOCK_AHEAD)
+    assert found.confidence == 0.99
+    assert (
+        " Joins agree: where iat was still ahead 60 of 60 joins failed, elsewhere 0 of 60 " in found.evidence
+    )
+    assert (found.predicted_share, found.observed_share) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("fails", "confidence"), [(0, 0.7), (5, 0.7), (40, 0.97)], ids=["none", "a few", "more than a quarter"]
+)
+def test_a_prediction_that_joins_belie_is_doubted(fails: int, confidence: float) -> None:
+    """The backend's Date says 105 s ahead, yet joins with its signatures work: Zoom may tolerate it."""
+    scene = Scene().sign(floored(60, 105), every(5, 30), date=(105, 0.3))
+    for number, at in enumerate(every(5, 100, START)):
+        scene.add(join(at, REFUSED if number % 100 < fails else JOINED, age=-43, delay=2))
+    found = scene.told(Cause.BACKEND_CLOCK_AHEAD)
+    assert found.predicted_share == 1
+    assert found.observed_share == fails / 100
+    assert found.confidence == confidence
+    assert found.evidence.endswith(" Far fewer joins fail than that would make fail.") is (confidence == 0.7)
+
+
+def test_thirty_joins_are_needed_to_doubt() -> None:
+    scene = Scene().sign(floored(60, 105), every(5, 30), date=(105, 0.3))
+    for at in every(5, 29, START):
+        scene.add(join(at, age=-43, delay=2))
+    assert scene.told(Cause.BACKEND_CLOCK_AHEAD).confidence == 0.97
+    scene.add(join(scene.now, age=-43, delay=2))
+    assert scene.told(Cause.BACKEND_CLOCK_AHEAD).confidence == 0.7
+
+
+def test_an_unknown_result_is_no_join_that_ended() -> None:
+    scene = Scene().sign(floored(60, 105), every(5, 30), date=(105, 0.3))
+    for at in every(5, 60, START):
+        scene.add(join(at, Outcome.NO_RESULT))
+    found = scene.told(Cause.BACKEND_CLOCK_AHEAD)
+    assert found.observed_share is None
+    assert found.evidence.endswith("No join was reported yet.")
+
+
+def test_the_observed_share_and_its_bounds() -> None:
+    scene = Scene().sign(floored(60, 105), every(5, 30), date=(105, 0.3))
+    for number, at in enumerate(every(15, 20, START)):
+        scene.add(join(at, REFUSED if number < 14 else Outcome.OTHER_FAILURE, age=-43, delay=2))
+    assert scene.told(Cause.BACKEND_CLOCK_AHEAD).evidence.endswith(
+        " Observed: 14 of 20 joins failed as invalid signature, 70 % (95 %: 48.1 % to 85.5 %)."
+    )
+
+
+@pytest.mark.parametrize("field", ["token_age_s", "left_s", "replica", "origin", "role", "signature_intact"])
+def test_what_is_not_known_of_joins_names_nothing(field: str) -> None:
+    names = {"token_age_s": "age", "left_s": "left", "signature_intact": "intact"}
+    scene = Scene()
+    for number, at in enumerate(every(15, 100)):
+        seen: JoinSeen = join(at, **{names.get(field, field): None} if number % 2 else {})  # type: ignore[arg-type]  # None is one of its values
+        scene.add(seen)
+    assert scene.named() == set()
+
+
+def test_a_host_measured_right_and_sound_joins_name_nothing() -> None:
+    scene = zoom(Scene().sign(floored(60), every(14.1, 120), date=RIGHT, host=(0.0, 0.05)))
+    assert scene.found() == ()
