@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.domain.diagnosis import lead_causes, tables, windows
+from proxy.domain.diagnosis import steady, tables, windows
 from proxy.domain.diagnosis.base import Cause
 from proxy.domain.diagnosis.mends import MAX_ADVICE, MENDS, Language, advice
 from proxy.domain.diagnosis.quantisation import ahead_share
@@ -125,10 +125,10 @@ def test_the_introduction_has_the_limits_of_the_code(said: str) -> None:
 @pytest.mark.parametrize(
     ("cause", "said"),
     [
-        (Cause.BACKEND_CLOCK_AHEAD, f"more than {lead_causes.WRONG_CLOCK_S:g} s ahead of the reference"),
-        (Cause.BACKEND_CLOCK_BEHIND, f"more than {lead_causes.WRONG_CLOCK_S:g} s behind the reference"),
-        (Cause.TIMEZONE_SHIFT, f"only beyond {lead_causes.HONEST_MARGIN_S} s"),
-        (Cause.NO_MARGIN, f"ahead of the time, by less than {lead_causes.WRONG_CLOCK_S:g} s"),
+        (Cause.BACKEND_CLOCK_AHEAD, f"more than {steady.WRONG_CLOCK_S:g} s ahead of the reference"),
+        (Cause.BACKEND_CLOCK_BEHIND, f"more than {steady.WRONG_CLOCK_S:g} s behind the reference"),
+        (Cause.TIMEZONE_SHIFT, f"only beyond {steady.HONEST_MARGIN_S} s"),
+        (Cause.NO_MARGIN, f"ahead of the time, by less than {steady.WRONG_CLOCK_S:g} s"),
     ],
 )
 def test_sections_have_the_limits_of_the_code(cause: Cause, said: str) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from ..findings import RULES
 from ..rules.base import Severity
 from .base import Cause, Suspicion
+from .exact import wilson
 from .leads import SECOND_S, SLACK_S, leads, moved
 from .mends import advice
 from .persistence import goes_on, is_over
@@ -34,6 +35,9 @@ FINDINGS_OF: Final[dict[Cause, list[str]]] = {}
 for _rule in RULES.values():
     if _rule.cause is not None and _rule.severity is not Severity.INFO:
         FINDINGS_OF.setdefault(Cause(_rule.cause), []).append(_rule.id)
+
+POINTING: Final = frozenset(finding for of_one in FINDINGS_OF.values() for finding in of_one)
+"""With one of these a signature may be refused for another reason than its iat."""
 
 _SUPERSEDES: Final[dict[Cause, frozenset[Cause]]] = {
     Cause.MILLISECONDS: frozenset(
@@ -95,7 +99,7 @@ def _counted(
     sound = tally.after[finding]
     if is_over(count, tally.total - sound, sound) or not goes_on([_has(finding, kept) for kept in newest]):
         return None
-    if finding == "mac/wrong" and share < FEW_WRONG and count < SURELY_WRONG:
+    if finding == "mac/wrong" and wilson(count, tally.total)[0] < FEW_WRONG and count < SURELY_WRONG:
         return (
             None  # One secret is right or wrong; shared fields spoil a few, and will show in other ways too.
         )

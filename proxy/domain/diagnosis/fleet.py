@@ -9,13 +9,14 @@ from typing import Final
 from ..join_result import Outcome
 from ..offsets import Interval
 from .base import FLEET, Cause, Suspicion
-from .finding_causes import FINDINGS_OF
+from .clock_readings import offset_by
+from .finding_causes import POINTING
 from .join_causes import Joins
-from .lead_causes import WRONG_CLOCK_S, offset_by
 from .leads import Lead, leads
 from .mends import advice
 from .persistence import still
 from .sightings import JoinSeen
+from .steady import WRONG_CLOCK_S
 from .tables import ENOUGH, counts, described, refused, too_many
 from .windows import JOINS_WINDOW_S, BackendWindow
 
@@ -27,9 +28,6 @@ ALSO: Final = 1e-4
 """So unlikely must the failures of the other backends be, to be the same failures."""
 
 DOUBTED: Final = 0.5
-
-POINTING: Final = frozenset(finding for of_one in FINDINGS_OF.values() for finding in of_one)
-"""With one of these a signature may be refused for another reason than its iat."""
 
 SET_BACK_S: Final = 120.0
 """By how much code mostly sets iat back: a signer without Date headers is ahead by its lead and so much at most."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from ..join_result import Outcome
 from .base import Cause, Suspicion
 from .exact import wilson
-from .finding_causes import FINDINGS_OF, without_companions
+from .finding_causes import POINTING, without_companions
 from .mends import advice
 from .persistence import goes_on
 from .predicates import LEAD_CAUSES, VISIBLE, Hidden, Visible, hidden
@@ -50,11 +50,6 @@ class Joins:
         tally = window.join_tally.since(now - JOINS_WINDOW_S)
         self.refused = tally.counts[Outcome.INVALID_SIGNATURE]
         self.ended = tally.total - tally.counts[Outcome.NO_RESULT]
-
-    def unmarked(self, joins: Sequence[JoinSeen], causes: Iterable[Cause]) -> list[JoinSeen]:
-        """Those whose signatures have nothing that points to a cause that is named already."""
-        marks = {finding for cause in causes for finding in FINDINGS_OF.get(cause, ())}
-        return [join for join in joins if marks.isdisjoint(join.findings)]
 
     @property
     def observed(self) -> float | None:
@@ -104,7 +99,7 @@ def _weigh(visible: Visible, causes: dict[Cause, Suspicion], joins: Joins) -> No
 
 
 def _by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
-    unmarked = joins.unmarked(joins.all, causes)
+    unmarked = _unmarked(joins.all)
     answered = {join.code for join in joins.all}
     for cause, codes in CODES.items():
         if answered.isdisjoint(codes):
@@ -128,7 +123,7 @@ def _by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
 
 def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
     """What the signatures do not show, the strongest first; then what is left without any explanation."""
-    rest = joins.unmarked(joins.rest, causes)
+    rest = _unmarked(joins.rest)
     if not LEAD_CAUSES.isdisjoint(causes):
         rest = [join for join in rest if join.token_age_s is not None]
     tested: list[Table] = []
@@ -148,6 +143,11 @@ def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
         return
     if _goes_on(rest, lambda _join: True, refused):
         _raise(causes, Cause.UNEXPLAINED, 0.9, _ruled_out(of, p, tested, joins))
+
+
+def _unmarked(joins: Sequence[JoinSeen]) -> list[JoinSeen]:
+    """Those whose signatures have nothing that points to a cause: that cause, not a further one, has to be named."""
+    return [join for join in joins if POINTING.isdisjoint(join.findings)]
 
 
 def _raise_hidden(causes: dict[Cause, Suspicion], what: Hidden, test: Table, joins: Joins) -> None:

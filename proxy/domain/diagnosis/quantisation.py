@@ -200,10 +200,8 @@ def _described(
     """`hits` of the tokens `among`; `of`: those that were handed out again besides."""
     share = len(hits) / len(among)
     again = [lead for lead in of if _residue(lead.iat, step) == common.residue]
-    if (
-        moved(again) <= step + SECOND_S
-    ):  # On a plateau all tokens for one meeting are the same; no cache aged them.
-        hits = again
+    # Tokens of one meeting are the same on a plateau: no cache aged them.
+    hits = again if moved(again) <= step + SECOND_S else hits
     spread = Interval(min(lead.lo for lead in hits), max(lead.hi for lead in hits))
     after = -common.residue / 1000 % step
     by_one, by_two = _margin(hits, step * 0.5), _margin(hits, step * TWICE)

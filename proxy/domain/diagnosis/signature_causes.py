@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from .base import Cause, Suspicion
+from .clock_readings import clock_offset
 from .finding_causes import PART, finding_causes, without_companions
-from .lead_causes import clock_offset, lead_causes
+from .lead_causes import lead_causes
 from .leads import Lead, constant, leads
 from .mends import advice
 from .persistence import is_over

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from proxy.domain.causes import Cause, Suspicion, diagnose
-from proxy.domain.diagnosis.lead_causes import ZONE_MARGINS_S
 from proxy.domain.diagnosis.mends import advice
+from proxy.domain.diagnosis.steady import ZONE_MARGINS_S
 
 from .builders import RIGHT, START, Code, Offset, Scene, every, floored, join, rounded, signature
 
@@ -363,3 +363,13 @@ class TestThisHostsOwnClock:
     def test_a_zone_beside_a_right_date_is_sure(self) -> None:
         found = self.diagnosed(None, *[(floored(60 - 3600), RIGHT) for _ in range(3)])
         assert [found[name][0].confidence for name in ("b0", "b1", "b2")] == [0.95] * 3
+
+    def test_two_of_four_are_no_majority(self) -> None:
+        wrong, right = (floored(60, 100), (100.0, 0.3)), (floored(60), RIGHT)
+        found = self.diagnosed(None, wrong, wrong, right, right)
+        assert [found[name][0].confidence for name in ("b0", "b1")] == [0.97] * 2
+
+    def test_a_zone_against_a_date_that_is_off_with_all_others_is_sure(self) -> None:
+        wrong = (floored(60, 100), (100.0, 0.3))
+        found = self.diagnosed(None, wrong, wrong, (floored(60 - 3600, 100), (100.0, 0.3)))
+        assert [(one.cause, one.confidence) for one in found["b2"]] == [(ZONE, 0.95)]

@@ -106,3 +106,8 @@ def test_a_constant_lead_holds_the_truth(margin: float) -> None:
 )
 def test_groups(los: list[float], sizes: list[int]) -> None:
     assert [len(each) for each in groups(at_leads(*los))] == sizes
+
+
+def test_a_group_has_fifteen_percent_of_them() -> None:
+    assert groups(at_leads(*[0, 0, 0, 45] * 3, *[0] * 9)) == []
+    assert [len(each) for each in groups(at_leads(*[0, 0, 0, 45] * 3, *[0] * 6))] == [15, 3]

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from proxy.domain.diagnosis.persistence import goes_on, still
+from proxy.domain.diagnosis.persistence import goes_on, is_over, still
 
 HIT, SOUND = [True], [False]
 
@@ -65,3 +65,18 @@ def test_a_steady_share_goes_on(share: float) -> None:
     for _ in range(400):
         over += not goes_on([rng.random() < share for _ in range(160)])
     assert over <= 8
+
+
+@pytest.mark.parametrize(
+    ("before", "of", "sound", "expected"),
+    [
+        pytest.param(8, 8, 8, True, id="all, and then none of eight"),
+        pytest.param(8, 8, 7, False, id="seven are a pause"),
+        pytest.param(2, 2, 100, False, id="two say nothing"),
+        pytest.param(3, 3, 8, True, id="three"),
+        pytest.param(3, 60, 100, False, id="a twentieth"),
+        pytest.param(3, 60, 200, True, id="a twentieth, and then none of two hundred"),
+    ],
+)
+def test_is_over(before: int, of: int, sound: int, expected: bool) -> None:
+    assert is_over(before, of, sound) is expected

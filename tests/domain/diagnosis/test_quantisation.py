@@ -344,3 +344,27 @@ def test_what_fits() -> None:
     assert found.fits(START + 98)
     assert not found.fits(START + 97)
     assert not found.fits(START)
+
+
+def test_two_tokens_of_one_second_and_two_of_another_at_the_step_are_honest() -> None:
+    """A probe each 128 s that asks twice within a second: one residue, and a lead that moves as rounding down does."""
+    times = [START + step + part for step in (0, 128) for part in (0.02, 0.9)]
+    assert quantised([lead(at, math.floor(at)) for at in times]) is None
+
+
+def test_a_residue_that_half_of_a_few_share_is_chance() -> None:
+    """4 of 8 distinct iats, of tokens whose lead moves for another reason."""
+    iats = [START + 128 * number + (0 if number % 2 else 3 * number + 1) for number in range(8)]
+    of = [lead(iat + 3.0 * number, iat) for number, iat in enumerate(iats)]
+    assert Counter(int(each.iat) % 128 for each in of).most_common(1)[0][1] == 4
+    assert quantised(of) is None
+
+
+def test_the_margin_is_by_the_signers_own_clock() -> None:
+    """Its clock is 20 s fast: iat is set back by 30 s all the same."""
+    of = [lead(at, rounded(30)(at + 20), date=(20.0, 0.3)) for at in every(3.7, 400)]
+    found = quantised(of)
+    assert found is not None
+    assert found.likely_margin == 30
+    assert found.margin.lo <= 30 <= found.margin.hi
+    assert found.margin.hi - found.margin.lo < 8

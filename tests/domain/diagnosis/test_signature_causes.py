@@ -194,3 +194,10 @@ def test_thousands_of_replicas_and_a_fault_in_all() -> None:
         scene.sign(SOUND, [at], replica=f"pod-{number}", findings=["mac/swapped"])
     (found,) = scene.found()
     assert (found.cause, found.replicas) == (Cause.KEY_SECRET_SWAPPED, ())
+
+
+def test_a_replica_that_was_seen_for_a_second_is_not_cleared_of_rounding() -> None:
+    """Within a second a rounded iat stands still as a sound one does."""
+    scene = Scene().sign(rounded(30), every(5, 100), replica="a")
+    scene.sign(rounded(30), every(0.04, 20, scene.now + 1), replica="b")
+    assert scene.told(Cause.FLOAT32_ROUNDING).replicas == ()

@@ -271,3 +271,17 @@ def test_after_a_step_no_token_is_old() -> None:
         scene.add(signature(at, START + 3540, token=77))
     assert not only(scene.window).newest[0].fresh
     assert Cause.STALE_SIGNATURE not in scene.named()
+
+
+def test_a_kind_has_ended_only_where_all_have_it_no_more() -> None:
+    first, second = Tally(1800), Tally(1800)
+    for tally, last in ((first, 2), (second, 5)):
+        for minute in range(10):
+            slot = tally.slot(START + 60 * minute)
+            slot.total += 3
+            slot.counts.update([OWN] if minute <= last else [])
+    assert first.since(0).after[OWN] == 21
+    assert second.since(0).after[OWN] == 12
+    both = first.since(0)
+    both.add(second.since(0))
+    assert (both.total, both.counts[OWN], both.after[OWN]) == (60, 9, 12)
