@@ -63,9 +63,9 @@ class Plan:
 
 PLANS: Final = (
     *(Plan(1 / 60, 240),) * 40,
-    *(Plan(1.0, 2500),) * 20,
-    *(Plan(10.0, 12_000),) * 3,
-    *(Plan(100.0, 20_000),) * 1,
+    *(Plan(1.0, 2500),) * 8,
+    *(Plan(10.0, 12_000),) * 4,
+    *(Plan(100.0, 20_000),) * 2,
 )
 """One round of worlds: from one signature a minute for four hours to a hundred a second for some minutes."""
 

@@ -8,6 +8,9 @@ from typing import Final
 from .exact import binomial_head, binomial_tail
 
 UNLIKELY: Final = 1e-3
+OVER: Final = 1e-4
+"""It is asked at every look, and a fault that seems over for one look leaves its failures unexplained."""
+
 FEW: Final = 3
 """Fewer hits before the newest ones say nothing of how many there were."""
 
@@ -33,14 +36,14 @@ def goes_on(hits: Sequence[bool], by_chance: float = 0.0) -> bool:
         if before < FEW:
             break
         sound = newest >= SHORTEST and binomial_tail(since, newest, by_chance) >= UNLIKELY
-        if sound and not still(since, newest, _share(before, last + 1)):
+        if sound and binomial_head(since, newest, _share(before, last + 1)) < OVER:
             return False
     return True
 
 
 def is_over(before: int, of: int, sound: int) -> bool:
     """Whether a fault that `before` out of `of` had is over, for `sound` came since without it."""
-    return sound >= SHORTEST and before >= FEW and not still(0, sound, _share(before, of))
+    return sound >= SHORTEST and before >= FEW and binomial_head(0, sound, _share(before, of)) < OVER
 
 
 def _share(hits: int, of: int) -> float:
