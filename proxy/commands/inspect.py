@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ..clocks.kernel import interpret, read_kernel
 from ..clocks.system import SystemTime
-from ..domain.claims import Redaction
+from ..domain.claims import FLOAT32_STEP_S, Redaction
 from ..domain.credentials import Credentials
 from ..domain.ports import ClockUnavailable, Offset, Time
 from ..domain.rules.base import Verdict
@@ -201,8 +201,8 @@ def _hint(signatures: Sequence[Signature]) -> None:
     residue = common_residue(signatures)
     if residue is not None:
         put(
-            f"joinwatch inspect: all iats leave the rest {residue} when divided by 128: this looks like a time rounded"
-            " to a 32-bit float, as Java's Math.round(long) does. `joinwatch probe URL` makes sure.",
+            f"joinwatch inspect: all iats leave the rest {residue} when divided by {FLOAT32_STEP_S}: this looks like a"
+            " time rounded to a 32-bit float, as Java's Math.round(long) does. `joinwatch probe URL` makes sure.",
             sys.stderr,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,9 +11,8 @@ from ..domain.diagnosis.mends import MENDS
 from ..domain.rules.base import DATED, Finding, MacState, Severity, Verdict
 from ..domain.signature import JWT_FORMATS, Format
 from .inspection import Basis, Inspection, When
-from .terminal import Paint, clean, moment, span
+from .terminal import Paint, clean, moment, span, wrapped
 
-WIDTH: Final = 100
 NEAR_S: Final = 120
 """Where the clock's bound is worth saying."""
 
@@ -128,10 +126,7 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
 
 def _wrapped(label: str, text: str) -> list[str]:
     indent = " " * 9
-    first = f"{indent}{label}: " if label else indent
-    return textwrap.wrap(
-        clean(text), WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
-    )
+    return wrapped(text, f"{indent}{label}: " if label else indent, len(indent))
 
 
 def _worst(verdict: Verdict) -> Severity:

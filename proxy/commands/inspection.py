@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from ..domain import findings, mac_probes
-from ..domain.claims import JsonValue, Redaction
+from ..domain.claims import FLOAT32_STEP_S, JsonValue, Redaction
 from ..domain.credentials import Credentials
 from ..domain.ports import Offset
 from ..domain.rules.base import DATED, Circumstances, Finding, Mac, Severity, Verdict
@@ -19,9 +19,6 @@ EXPIRED: Final = "time/expired"
 
 MIN_COMMON: Final = 4
 """Distinct iats with one residue: by chance one set in two millions."""
-
-FLOAT32_STEP_S: Final = 128
-"""The distance of two 32-bit floats between 2^30 and 2^31, which is from 2004 to 2038."""
 
 
 class Basis(StrEnum):
@@ -106,7 +103,7 @@ def inspect(
 
 
 def common_residue(signatures: Sequence[Signature]) -> int | None:
-    """The one residue modulo 128 of all iats, where at least four distinct ones have it; None otherwise."""
+    """The one residue modulo FLOAT32_STEP_S of all iats, where at least four distinct ones have it; None otherwise."""
     iats = {iat for each in signatures if (iat := each.claims.iat) is not None}
     residues = {iat % FLOAT32_STEP_S for iat in iats}
     return int(residues.pop()) if len(iats) >= MIN_COMMON and len(residues) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from .terminal import clean
@@ -26,6 +27,9 @@ _HTML: Final = re.compile(r"<!doctype html|<html[\s>]|<body[\s>]|<head[\s>]", re
 _TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
 _JWT_START: Final = re.compile(r"(?<![\w+/-])ey[JA-Z][\w+/=-]{8,}")
 
+_OWN_LINE: Final = re.compile(r'\{[^\n]*"event": ?"(?:signature\.issued|join\.reported)"[^\n]*')
+_FINDING: Final = re.compile(r"[a-z]{2,16}/[a-z0-9_]{2,48}")
+
 MAX_NAMES: Final = 10
 
 
@@ -41,9 +45,34 @@ def _what(text: str) -> str:
     word = _WORDS.get(text.strip("\"'` ").lower())
     if word is not None:
         return f"the text {clean(text)[:40]}: {word}"
+    own_lines = _OWN_LINE.findall(text)
+    if own_lines:
+        return _own_log(own_lines)
     if text[0] in "{[":
         return _json(text)
     return _page(text) or _other(text)
+
+
+def _own_log(lines: list[str]) -> str:
+    """joinwatch's own log: what it found is in there, and more is not to be had from it."""
+    found = list(dict.fromkeys(each for line in lines for each in _findings(line)))
+    names = ", ".join(found[:MAX_NAMES]) + ("" if len(found) <= MAX_NAMES else ", …")
+    said = f"names what was found: {names} (docs/findings.md)" if found else "is empty: nothing was found"
+    return (
+        f"a line of joinwatch's own log, which never holds signatures; its field findings {said}. To inspect a"
+        " signature, give the endpoint's reply, as curl -i prints it"
+    )
+
+
+def _findings(line: str) -> Iterator[str]:
+    try:
+        value: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    found = value.get("findings") if isinstance(value, dict) else None
+    for each in found if isinstance(found, list) else ():
+        if isinstance(each, str) and _FINDING.fullmatch(each):
+            yield each
 
 
 def _page(text: str) -> str | None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ..domain.offsets import age_of, parse_http_date
 from ..domain.ports import Headers, header
-from ..domain.signature import MAX_LENGTH, Signature, decode, find_any
+from ..domain.signature import MAX_LENGTH, Format, Signature, decode, find, find_any
 from .not_a_token import named
 
 MAX_BYTES: Final = 1 << 20
@@ -69,12 +69,19 @@ def read(text: str) -> list[Pasted]:
     if not found and not replies:
         found = _in_lines(text)
         if text[:1] in ("{", "["):
-            found = [replace(each, notes=(*each.notes, IN_JSON)) for each in found]
+            found = [_in_json(each) for each in found]
     if not found:
         raise NotASignature(
             named(replies[-1].body if replies else text, replies[-1].status if replies else None)
         )
     return found
+
+
+def _in_json(pasted: Pasted) -> Pasted:
+    """Of a bare HMAC the text itself is no signature either, so nothing is said of the object."""
+    if pasted.signature.format is Format.HMAC_ONLY:
+        return pasted
+    return replace(pasted, notes=(*pasted.notes, IN_JSON))
 
 
 # Whole replies
@@ -158,7 +165,9 @@ def _one(text: str) -> tuple[Signature, tuple[str, ...]] | None:
         found = find_any(unquote(unquote(text)))
         if found is not None:
             return found, ("Its dots are percent-encoded (%2E): decode it before it is given to the SDK.",)
-    return None
+    # Only the name that it stands under in JSON tells a bare HMAC from any other text.
+    found = find(text.encode("utf-8", "replace"))
+    return None if found is None else (found, ())
 
 
 def _with_plus(bare: str, whole: Signature) -> tuple[Signature, tuple[str, ...]]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..domain.credentials import Credentials
-from ..domain.secret import Secret
 from ..services.probe_request import DEFAULT_BODY, EVERY_LEAST_S, Plan, Unusable, template
-from ..settings.problems import Wrong
-from ..settings.secret_sources import MAX_FILE, check_plain
+from .secret_file import Unreadable, read_secret
+from .terminal import put
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -36,9 +35,14 @@ def add_parser(commands: Commands) -> None:
         epilog="Exit codes: 0 nothing found; 1 a cause; 2 wrong use, or no signature at all; 130 interrupted.",
     )
     parser.add_argument(
-        "url", metavar="URL", help="of the endpoint, e.g. https://example.com/sign?mn={meeting}"
+        "url",
+        metavar="URL",
+        help="of the endpoint; for GET with the names that the page uses, e.g."
+        " 'https://example.com/sign?meetingNumber={meeting}&role={role}'",
     )
-    parser.add_argument("--method", default="POST", help="default: POST")
+    parser.add_argument(
+        "--method", help="default: POST, but GET where the URL has {meeting} and there is no --body"
+    )
     parser.add_argument(
         "--body",
         metavar="JSON",
@@ -81,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         credentials = _credentials(arguments.key, arguments.secret_file)
     except Unusable as error:
-        print(f"joinwatch probe: {error}", file=sys.stderr)
+        put(f"joinwatch probe: {error}", sys.stderr)
         return WRONG_USE
     return probe(asked, Plan(arguments.for_s, arguments.every_s), credentials, as_object=arguments.json)
 
@@ -92,21 +96,10 @@ def _credentials(key: str | None, file: Path | None) -> Credentials | None:
     if not key or file is None:
         raise Unusable("--key and --secret-file go together; give both, or none")
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_FILE + 1)
-        if len(data) > MAX_FILE:
-            raise Wrong(f"is over {MAX_FILE} bytes", "name the right file")
-        text = check_plain(data.decode("utf-8-sig").rstrip("\r\n"))
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise Unusable(
-            f"--secret-file {file} cannot be read ({reason}); create it readable for you"
-        ) from None
-    except UnicodeDecodeError:
-        raise Unusable(f"--secret-file {file} is not UTF-8 text; write it as plain text") from None
-    except Wrong as wrong:
-        raise Unusable(f"--secret-file {file} {wrong.what}; {wrong.mend}") from None
-    return Credentials("probe", key, Secret(text))
+        secret = read_secret(file)
+    except Unreadable as error:
+        raise Unusable(f"--secret-file {error}") from None
+    return Credentials("probe", key, secret)
 
 
 def _longest(text: str) -> float:

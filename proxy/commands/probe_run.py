@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import secrets
 import sys
@@ -24,6 +25,7 @@ from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
 from .probe_text import Facts, as_json, as_text
+from .terminal import Paint, clean, put
 
 NOTHING: Final = 0
 FOUND: Final = 1
@@ -43,20 +45,27 @@ def probe(asked: Template, plan: Plan, credentials: Credentials | None, *, as_ob
     except KeyboardInterrupt:
         return INTERRUPTED
     meter.clear()
-    if not report.signatures and report.ending is not Ending.INTERRUPTED:
-        print(f"joinwatch probe: {_no_signature(report, asked)}", file=sys.stderr)
+    if exit_code(report) == NOT_PROBED:
+        put(f"joinwatch probe: {_no_signature(report, asked)}", sys.stderr)
         return NOT_PROBED
     facts = Facts(
         url=asked.shown,
         host_clock=clock,
-        verifies=credentials is not None,
         varies=asked.varies,
         compares=asked.meeting_from is not None,
     )
-    print(json.dumps(as_json(report, facts)) if as_object else as_text(report, facts))
+    paint = Paint.on(sys.stdout, os.environ)
+    put(json.dumps(as_json(report, facts)) if as_object else as_text(report, facts, paint), sys.stdout)
+    return exit_code(report)
+
+
+def exit_code(report: Report) -> int:
+    """1 where a cause was found; one that is only doubted is none."""
     if report.causes:
         return FOUND
-    return INTERRUPTED if report.ending is Ending.INTERRUPTED else NOTHING
+    if report.ending is Ending.INTERRUPTED:
+        return INTERRUPTED
+    return NOTHING if report.signatures else NOT_PROBED
 
 
 async def _probe(
@@ -158,8 +167,10 @@ class Meter:
 
 def _no_signature(report: Report, asked: Template) -> str:
     tries = f"{report.requests} request{'' if report.requests == 1 else 's'}"
-    return f"no signature from {asked.shown} in {tries}: {report.last_failure}"
+    return (
+        f"no signature from {clean(asked.shown)} in {tries}: {clean(report.last_failure or 'nothing came')}"
+    )
 
 
 def _to_stderr(line: bytes) -> None:
-    print(line.decode(errors="replace").rstrip("\n"), file=sys.stderr)
+    put(line.decode(errors="replace").rstrip("\n"), sys.stderr)

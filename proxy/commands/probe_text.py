@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from ..domain.diagnosis.base import Cause
 from ..domain.diagnosis.mends import MENDS
 from ..domain.ports import Offset
-from ..domain.rules.base import DATED
-from ..services.probe_report import CYCLE_S, LIKELY, Ending, Named, Report
+from ..services.probe_report import CYCLE_S, Ending, Hmac, Named, Report
+from .terminal import Paint, clean, wrapped
 
-WRONG_MAC: Final = "mac/wrong"
-UNKNOWN_KEY: Final = "mac/unknown_key"
 OTHER_MEETING: Final = "request/meeting_mismatch"
+
+BY_THIS_CLOCK: Final = frozenset({Cause.BACKEND_CLOCK_AHEAD, Cause.BACKEND_CLOCK_BEHIND, Cause.NO_MARGIN})
+"""What is told by this host's clock, so that it may be the one to blame."""
 
 _UNSEEN: Final = (
     "Not visible from here: hosts that the balancer sent none of these requests to, what pages do with the signature, "
@@ -28,8 +30,6 @@ class Facts:
 
     url: str
     host_clock: Offset | str
-    verifies: bool
-    """Key and secret were given."""
     varies: bool
     """Each request was for another meeting."""
     compares: bool
@@ -58,39 +58,37 @@ def as_json(report: Report, facts: Facts) -> dict[str, object]:
             "host_offset_s": None if host is None else round(host.offset_s, 6),
             "host_bound_s": None if host is None else round(host.bound_s, 6),
         },
-        "hmac": _hmac(report, facts),
+        "hmac": report.hmac,
         "findings": report.findings,
         "causes": [_cause_json(each) for each in report.named],
     }
 
 
-def as_text(report: Report, facts: Facts) -> str:
+def as_text(report: Report, facts: Facts, paint: Paint) -> str:
     """What is printed for people."""
     lines: list[str] = []
     for each in report.causes:
-        lines += [*_cause(each), ""]
+        lines += [*_cause(each, facts, paint), ""]
     if not report.causes:
-        lines += [f"nothing found at {facts.url}{_cut_short(report)}", ""]
+        lines += [_nothing(report, facts, paint), ""]
     elif report.ending is Ending.CAUSE and len(report.causes) == 1:
         lines += [
-            "The probe stopped here. Mend this and probe again: something else may stand behind it.",
+            *wrapped(
+                "The probe stopped here. Mend this and probe again: something else may stand behind it."
+            ),
             "",
         ]
-    lines += (
-        f"not sure: {_title(each)}: {each.suspicion.evidence}" for each in report.named if not _found(each)
-    )
-    lines += _covered(report, facts)
-    lines.append(_UNSEEN)
-    return "\n".join(map(_clean, lines))
+    for each in report.doubted:
+        lines += [*_doubt(each, facts, paint), ""]
+    for line in _covered(report, facts):
+        lines += wrapped(line, "  ", 4)
+    lines += wrapped(_UNSEEN)
+    return "\n".join(lines)
 
 
-def _clean(line: str) -> str:
-    """Without what a terminal would obey, wherever it came from."""
-    return "".join(each if each.isprintable() else "?" for each in line)
-
-
-def _found(named: Named) -> bool:
-    return named.suspicion.confidence >= LIKELY
+def _nothing(report: Report, facts: Facts, paint: Paint) -> str:
+    found = paint.yellow("nothing sure found") if report.doubted else paint.green("nothing found")
+    return f"{found} at {clean(facts.url)}{_cut_short(report)}"
 
 
 def _cut_short(report: Report) -> str:
@@ -101,24 +99,48 @@ def _cut_short(report: Report) -> str:
     )
 
 
-def _title(named: Named) -> str:
-    cause = named.suspicion.cause
-    return f"{cause}: {MENDS[cause].title}"
-
-
-def _cause(named: Named) -> Iterator[str]:
+def _cause(named: Named, facts: Facts, paint: Paint) -> Iterator[str]:
     suspicion = named.suspicion
-    yield f"{_title(named)} (confidence {suspicion.confidence:.2f})"
-    yield f"  seen      {suspicion.evidence}"
+    mend = MENDS[suspicion.cause]
+    yield f"{paint.red(suspicion.cause)}: {mend.title} (confidence {suspicion.confidence:.2f})"
+    yield from _labelled("seen", suspicion.evidence)
+    yield from _two_clocks(named, facts)
     if suspicion.replicas:
-        yield f"  only at   {', '.join(suspicion.replicas)}"
-    yield f"  means     {MENDS[suspicion.cause].meaning}"
+        yield from _labelled("only at", ", ".join(suspicion.replicas))
+    yield from _labelled("means", mend.meaning)
     if suspicion.predicted_share is not None:
-        yield f"  predicts  {suspicion.predicted_share * 100:.1f} % of the joins fail{_heals(suspicion.heals_s)}"
-    yield f"  mend      {suspicion.advice}"
-    for language, fix in MENDS[suspicion.cause].lines.items():
+        share = f"{suspicion.predicted_share * 100:.1f} % of the joins fail"
+        yield from _labelled("predicts", f"{share}{_heals(suspicion.heals_s)}")
+    yield from _labelled("mend", suspicion.advice)
+    for language, fix in mend.lines.items():
         yield f"    {language:<11} {fix.wrong}"
         yield f"    {'':<8}->  {fix.right}"
+
+
+def _doubt(named: Named, facts: Facts, paint: Paint) -> Iterator[str]:
+    suspicion = named.suspicion
+    title = MENDS[suspicion.cause].title
+    yield f"{paint.yellow('not sure:')} {suspicion.cause}: {title} (confidence {suspicion.confidence:.2f})"
+    yield from _labelled("seen", suspicion.evidence)
+    yield from _two_clocks(named, facts)
+
+
+def _two_clocks(named: Named, facts: Facts) -> Iterator[str]:
+    """A clock can only be accused by another one: which of them is wrong nobody knows where this one is unmeasured."""
+    if named.suspicion.cause not in BY_THIS_CLOCK or isinstance(facts.host_clock, Offset):
+        return
+    wrong = "one of two clocks is wrong, the endpoint's or this one"
+    if named.suspicion.cause is Cause.NO_MARGIN:
+        wrong = f"iat has no margin, or {wrong}"
+    yield from _labelled(
+        "but",
+        f"this host's clock is not measured: {wrong}. `chronyc tracking` or `timedatectl` on either host tells which: "
+        "see its offset, and whether it is synchronised.",
+    )
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    return wrapped(text, f"  {label:<10}", 12)
 
 
 def _heals(heals_s: float | None) -> str:
@@ -127,26 +149,26 @@ def _heals(heals_s: float | None) -> str:
 
 def _covered(report: Report, facts: Facts) -> Iterator[str]:
     every = "" if report.signatures == report.requests else f" of {report.requests} requests"
-    yield f"  {report.signatures} signatures{every} in {report.elapsed_s:.0f} s, {report.distinct_iats} distinct iat"
+    yield f"{report.signatures} signatures{every} in {report.elapsed_s:.0f} s, {report.distinct_iats} distinct iat"
     if report.failures:
         counts = ", ".join(f"{kind}: {count}" for kind, count in report.failures.items())
-        yield f"  without a signature: {counts}; the last: {report.last_failure}"
+        yield f"without a signature: {counts}; the last: {report.last_failure}"
     if report.lead_s is None:
-        yield "  no iat that is a time"
+        yield "no iat that is a time"
     else:
         lo, hi = report.lead_s
         steady = "as steady as whole seconds are" if report.steady else "not steady"
-        yield f"  iat between {lo:+.2f} and {hi:+.2f} s from this host's time, {steady}"
-    yield f"  requests in {report.phases} of the {CYCLE_S} s for which a time rounded to a 32-bit float stands still"
-    yield f"  {_backend_clock(report)}"
-    yield f"  {_host_clock(report, facts)}"
-    yield f"  HMAC: {_HMAC[_hmac(report, facts)]}"
-    yield f"  {_parallel(report, facts)}"
+        yield f"iat between {lo:+.2f} and {hi:+.2f} s from this host's time, {steady}"
+    yield f"requests in {report.phases} of the {CYCLE_S} s for which a time rounded to a 32-bit float stands still"
+    yield _backend_clock(report)
+    yield _host_clock(report, facts)
+    yield f"HMAC: {_hmac(report)}"
+    yield _parallel(report, facts)
     if report.repeated:
-        yield f"  {report.repeated} replies had a token that had been handed out seconds before"
+        yield f"{report.repeated} replies had a token that had been handed out seconds before"
     if report.findings:
         counts = ", ".join(f"{finding}: {count}" for finding, count in report.findings.items())
-        yield f"  about single signatures: {counts}"
+        yield f"about single signatures: {counts}"
 
 
 def _backend_clock(report: Report) -> str:
@@ -166,23 +188,19 @@ def _host_clock(report: Report, facts: Facts) -> str:
     return f"{text} (it was set meanwhile: leads from before were dropped)" if report.stepped else text
 
 
-_HMAC: Final = {
-    "not_checked": "not checked; give --key and --secret-file",
-    "right": "right in all of them",
-    "wrong": "wrong in some or all of them",
-    "unknown_key": "not checked: the signatures name another key than --key",
-    "none": "not checked: none is a Meeting SDK or legacy signature",
-}
-
-
-def _hmac(report: Report, facts: Facts) -> str:
-    if not facts.verifies:
-        return "not_checked"
-    if not set(report.formats) & {str(each) for each in DATED}:
-        return "none"
-    if WRONG_MAC in report.findings:
-        return "wrong"
-    return "unknown_key" if UNKNOWN_KEY in report.findings else "right"
+def _hmac(report: Report) -> str:
+    hmac = report.hmac
+    count, of = report.hmacs.get(hmac, 0), sum(report.hmacs.values())
+    part = "all of them" if count == of else f"{count} of {of}"
+    match hmac:
+        case Hmac.WRONG | Hmac.RIGHT:
+            return f"{hmac} in {part}"
+        case Hmac.UNKNOWN_KEY:
+            return f"not checked in {part}: another key than --key stands there, or none"
+        case Hmac.NOT_CHECKED:
+            return "not checked; give --key and --secret-file"
+        case Hmac.NONE:
+            return "not checked: none is a Meeting SDK or legacy signature"
 
 
 def _parallel(report: Report, facts: Facts) -> str:

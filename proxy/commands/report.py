@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         summary, source = _summary(arguments)
     except SettingsError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)
+            put(str(problem), sys.stderr)
         _complain("the configuration has problems; --admin URL needs none")
         return BAD_CONFIGURATION
     except _Trouble as error:
@@ -106,7 +106,7 @@ def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
             return from_admin(url, period_s, token, host="localhost"), url
         except NothingAnswers as silence:
             summary = from_ledger(settings.ledger.path, tuple(settings.backends), period_s, silence)
-            print(f"joinwatch report: {silence}: reading the ledger instead", file=sys.stderr)
+            put(f"joinwatch report: {silence}: reading the ledger instead", sys.stderr)
     except (NothingAnswers, NoSummary) as error:
         raise _Trouble(str(error)) from error
     return summary, f"the ledger {settings.ledger.path}"
@@ -139,5 +139,5 @@ def _as_text(summary: Summary, source: str) -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"joinwatch report: {message}", file=sys.stderr)
+    put(f"joinwatch report: {message}", sys.stderr)
     return WRONG_USE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -10,9 +9,8 @@ from typing import Final
 from ..domain.diagnosis.base import FLEET
 from ..domain.join_result import Outcome
 from ..services.summary_shape import BackendSummary, CauseSummary, ClockSummary, Rate, Summary
-from .terminal import Paint, clean, moment, span
+from .terminal import Paint, clean, moment, span, wrapped
 
-WIDTH: Final = 100
 UNKNOWN: Final = "?"
 
 _OUTCOMES: Final = {
@@ -125,13 +123,7 @@ def _failed(joins: int) -> str:
 
 
 def _wrapped(label: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=f"    {label:<10}",
-        subsequent_indent=" " * 14,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, f"    {label:<10}", 14)
 
 
 def _offset(clock: ClockSummary) -> str:

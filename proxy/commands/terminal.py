@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Final, TextIO
+
+WIDTH: Final = 100
+"""Longer lines are wrapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,13 @@ class Paint:
 def clean(text: str) -> str:
     """On one line, without what a terminal would obey: control and formatting characters become "?"."""
     return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+
+
+def wrapped(text: str, first: str = "", indent: int = 0) -> list[str]:
+    """The text, clean, in lines of WIDTH: `first` stands before the first, so many blanks before the others."""
+    return textwrap.wrap(
+        clean(text), WIDTH, initial_indent=first, subsequent_indent=" " * indent, break_on_hyphens=False
+    )
 
 
 def put(text: str, stream: TextIO) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from .diagnosis.base import FLEET, Cause, Suspicion
 from .diagnosis.fleet import fleet_causes
 from .diagnosis.join_causes import with_joins
+from .diagnosis.joins import Joins
 from .diagnosis.signature_causes import signature_causes
 from .diagnosis.windows import BackendWindow
 
@@ -18,11 +19,14 @@ def diagnose(windows: Mapping[str, BackendWindow], now: float) -> dict[str, tupl
 
     `now` is this host's wall time in epoch seconds. A look costs milliseconds: not for the signature's way.
     """
-    return fleet_causes(
-        {name: diagnose_backend(window, now) for name, window in windows.items()}, windows, now
-    )
+    joins = {name: Joins(window, now) for name, window in windows.items()}
+    found = {
+        name: tuple(with_joins(signature_causes(window, now), joins[name]))
+        for name, window in windows.items()
+    }
+    return fleet_causes(found, windows, joins, now)
 
 
 def diagnose_backend(window: BackendWindow, now: float) -> tuple[Suspicion, ...]:
-    """What one backend is suspected of, the surest first."""
-    return tuple(with_joins(signature_causes(window, now), window, now))
+    """What one backend is suspected of, by itself; the surest first."""
+    return tuple(with_joins(signature_causes(window, now), Joins(window, now)))

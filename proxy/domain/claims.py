@@ -23,6 +23,9 @@ NUMBER_CLAIMS: Final = frozenset(
 TIME_CLAIMS: Final = frozenset({"iat", "exp", "tokenExp", "ts"})
 KNOWN_CLAIMS: Final = frozenset({*KEY_CLAIMS, *NUMBER_CLAIMS, "mn"})
 
+FLOAT32_STEP_S: Final = 128
+"""The distance in seconds of two 32-bit floats between 2^30 and 2^31, where times are from 2004 to 2038 (IEEE 754)."""
+
 MAX_SAFE: Final = 2**53
 
 MAX_UNKNOWN_NAMES: Final = 10

@@ -1,63 +1,38 @@
-"""Feeds the windows from the live streams, looks at them, and raises and clears suspicions."""
+"""Feeds the windows from the live streams, looks at them, and tells what is raised and cleared."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Final
 
-from ..domain.causes import FLEET, Cause, Suspicion
+from ..domain.causes import FLEET, Suspicion
 from ..domain.diagnosis.fleet import fleet_causes, tolerance
 from ..domain.diagnosis.join_causes import with_joins
+from ..domain.diagnosis.joins import Joins
 from ..domain.diagnosis.sightings import JoinSeen, SignatureSeen
 from ..domain.diagnosis.signature_causes import signature_causes
 from ..domain.diagnosis.windows import JOINS_WINDOW_S, BackendWindow
-from ..domain.ports import JoinRecord, Ledger, LedgerUnavailable, RaisedCause, Time
+from ..domain.ports import History, JoinRecord, Ledger, LedgerUnavailable, RaisedCause, Time
 from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import Stage
+from .suspicions import Suspicions
 
 LOOK_S: Final = 1.0
 BUSY: Final = 20.0
 """A look is followed by a pause of so many times its own duration: at most a twentieth of the time is spent looking."""
 
-SURE: Final = 0.9
-LOOKS: Final = 3
-"""What is less sure must be seen by so many looks in a row, each with news."""
+RECALL_S: Final = 5.0
+"""So long the first look waits for the ledger, so that what was before comes before what is new."""
 
-CLEAR_S: Final = 180.0
-"""Longer than the 128 s for which a rounded iat stands still."""
-
-CLEAR_NEWS: Final = 16
-"""Silence is no proof of health: so many signatures and joins must have come meanwhile."""
-
-REFRESH_S: Final = 300.0
-"""How often the ledger learns how the evidence of a raised cause has grown."""
-
+EARLY: Final = 20_000
 READ_BACK: Final = 5000
 
-_Key = tuple[str, Cause]
-
-
-@dataclass(slots=True)
-class _Held:
-    """A raised cause. `absent_since`: when a look did not find it any more (mono), and the news by then."""
-
-    raised: RaisedCause
-    absent_since: float | None = None
-    news_then: int = 0
-    kept_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """So many looks in a row have found a cause, the last one with so much news."""
-
-    looks: int
-    news: int
+_Early = tuple[BackendWindow, SignatureSeen | JoinSeen]
 
 
 class Diagnosis:
@@ -81,23 +56,34 @@ class Diagnosis:
         self._diagnosing = fail_open[Stage.DIAGNOSIS]
         self._writing = fail_open[Stage.LOG]
         self._found: dict[str, tuple[Suspicion, ...]] = dict.fromkeys(self._windows, ())
-        self._news_looked_at = dict.fromkeys(self._windows, 0)
-        self._held: dict[_Key, _Held] = {}
-        self._in_a_row: dict[_Key, _Row] = {}
-        self._to_keep: dict[tuple[str, Cause, float], RaisedCause] = {}
-        self._read_back = False
+        self._together: dict[str, tuple[Suspicion, ...]] = {}
+        self._joins: dict[str, Joins] = {}
+        self._looked_at = dict.fromkeys(self._windows, -1)
+        self._suspicions = Suspicions(self._windows)
         self._started_at = time.wall()
+        self._recalled = False
+        self._early: deque[_Early] | None = deque(maxlen=EARLY)
+        """What comes before the time before a restart is known; None from then on."""
         self._task: asyncio.Task[None] | None = None
+        self._syncing: asyncio.Task[None] | None = None
 
     def signature(self, backend: str, seen: SignatureSeen) -> None:
         """A signature has left."""
-        self._windows[backend].signature(seen)
+        window = self._windows[backend]
+        if self._early is None:
+            window.signature(seen)
+        else:
+            self._early.append((window, seen))
 
     def join(self, record: JoinRecord) -> None:
         """The ledger has a join result as new."""
         window = self._windows.get(record.issuance.signer)
-        if window is not None and _is_evidence(record):
+        if window is None or not _is_evidence(record):
+            return
+        if self._early is None:
             window.join(JoinSeen.of(record))
+        else:
+            self._early.append((window, JoinSeen.of(record)))
 
     def clock_stepped(self) -> None:
         """This host's clock has stepped: leads from before were measured against another time."""
@@ -106,12 +92,7 @@ class Diagnosis:
 
     def raised(self) -> Sequence[RaisedCause]:
         """What is suspected now, by backend in the order of the configuration, FLEET last; the surest first."""
-        order = [*self._windows, FLEET]
-        held = sorted(
-            self._held.values(),
-            key=lambda each: (order.index(each.raised.backend), -each.raised.suspicion.confidence),
-        )
-        return [each.raised for each in held]
+        return self._suspicions.raised()
 
     @property
     def tolerance(self) -> tuple[float, float] | None:
@@ -126,140 +107,114 @@ class Diagnosis:
 
     async def aclose(self) -> None:
         """Look no more; what was raised or cleared and is not in the ledger yet is tried once more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        await self._keep()
-
-    async def turn(self) -> None:
-        """One look; before the first, what the ledger has of the time before. Whatever fails is counted."""
+        for task in (self._task, self._syncing):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         with self._diagnosing:
-            if not self._read_back:
-                await self.recall()
-            await self.look()
+            await self.sync()
 
     async def look(self) -> None:
         """Judge every backend that has news, and raise and clear what follows."""
-        for name, window in self._windows.items():
-            if window.news != self._news_looked_at[name]:
-                self._news_looked_at[name] = window.news
-                self._found[name] = await self._judged(window)
-        found = fleet_causes(self._found, self._windows, self._time.wall())
-        self._raise_and_clear(found)
+        self._take_early()
+        news = {name: window.news for name, window in self._windows.items()}
+        with_news = [name for name in self._windows if news[name] != self._looked_at[name]]
+        for name in with_news:
+            self._looked_at[name] = news[name]
+            await self._judge(name, self._windows[name])
+        await asyncio.sleep(0)
+        now = self._time.wall()
+        if with_news:
+            self._together = fleet_causes(self._found, self._windows, self._joins, now)
+        news[FLEET] = sum(news.values())
+        changes = self._suspicions.update(self._together, news, now, self._time.mono())
         self._publish()
-        await self._keep()
+        with self._writing:
+            for raised in changes.raised:
+                self._logs.cause_suspected(raised)
+            for cleared in changes.cleared:
+                self._logs.cause_cleared(cleared, now - cleared.raised_at)
 
-    async def _judged(self, window: BackendWindow) -> tuple[Suspicion, ...]:
+    async def sync(self) -> None:
+        """Read what the ledger has of the time before a restart, once; then let it know what has changed."""
+        if not self._recalled:
+            try:
+                self._recall(await self._ledger.history(self._started_at - JOINS_WINDOW_S, READ_BACK))
+            except LedgerUnavailable:
+                return  # Nothing is kept before what is there is known.
+        causes = self._suspicions.to_keep()
+        if causes:
+            with suppress(LedgerUnavailable):  # Kept in mind for the next time.
+                await self._ledger.keep_causes(causes)
+                self._suspicions.kept(causes)
+
+    async def turn(self) -> float:
+        """One look; whatever fails is counted. How many seconds it took."""
+        began = self._time.mono()
+        with self._diagnosing:
+            await self.look()
+        return self._time.mono() - began
+
+    async def _run(self) -> None:
+        self._begin_sync()
+        if self._syncing is not None:
+            await asyncio.wait([self._syncing], timeout=RECALL_S)
+        while True:
+            spent_s = await self.turn()
+            self._begin_sync()  # Beside the looks: a ledger that is slow does not make them blind.
+            await asyncio.sleep(max(LOOK_S, BUSY * spent_s))
+
+    def _begin_sync(self) -> None:
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.create_task(self._sync(), name="diagnosis' ledger")
+
+    async def _sync(self) -> None:
+        with self._diagnosing:
+            await self.sync()
+
+    async def _judge(self, name: str, window: BackendWindow) -> None:
         """As causes.diagnose does it, with pauses: signatures come first."""
         await asyncio.sleep(0)
         found = signature_causes(window, self._time.wall())
         await asyncio.sleep(0)
-        return tuple(with_joins(found, window, self._time.wall()))
+        joins = self._joins[name] = Joins(window, self._time.wall())
+        await asyncio.sleep(0)
+        self._found[name] = tuple(with_joins(found, joins))
 
-    async def _run(self) -> None:
-        while True:
-            began = self._time.mono()
-            await self.turn()
-            await asyncio.sleep(max(LOOK_S, BUSY * (self._time.mono() - began)))
+    def _recall(self, history: History) -> None:
+        """The windows as they were, as far as joins tell, and the causes that were raised.
 
-    def _raise_and_clear(self, found: dict[str, tuple[Suspicion, ...]]) -> None:
-        now, mono = self._time.wall(), self._time.mono()
-        present = {(name, each.cause): each for name, causes in found.items() for each in causes}
-        self._in_a_row = {key: self._once_more(key) for key in present}
-        for key, suspicion in present.items():
-            held = self._held.get(key)
-            if held is not None:
-                self._renew(held, suspicion, mono)
-            elif suspicion.confidence >= SURE or self._in_a_row[key].looks >= LOOKS:
-                self._raise(key, suspicion, now, mono)
-        for key, held in list(self._held.items()):
-            if key not in present:
-                self._perhaps_clear(key, held, now, mono)
-
-    def _once_more(self, key: _Key) -> _Row:
-        news = self._news(key[0])
-        before = self._in_a_row.get(key, _Row(0, -1))
-        return before if news == before.news else _Row(before.looks + 1, news)
-
-    def _raise(self, key: _Key, suspicion: Suspicion, now: float, mono: float) -> None:
-        raised = RaisedCause(key[0], suspicion, now)
-        self._held[key] = _Held(raised, kept_at=mono)
-        self._note(raised)
-        with self._writing:
-            self._logs.cause_suspected(raised)
-
-    def _renew(self, held: _Held, suspicion: Suspicion, mono: float) -> None:
-        held.absent_since = None
-        held.raised = replace(held.raised, suspicion=suspicion)
-        if mono - held.kept_at >= REFRESH_S:
-            held.kept_at = mono
-            self._note(held.raised)
-
-    def _perhaps_clear(self, key: _Key, held: _Held, now: float, mono: float) -> None:
-        news = self._news(key[0])
-        if held.absent_since is None:
-            held.absent_since, held.news_then = mono, news
-        if mono - held.absent_since < CLEAR_S or news - held.news_then < CLEAR_NEWS:
-            return
-        del self._held[key]
-        cleared = replace(held.raised, cleared_at=now)
-        self._note(cleared)
-        with self._writing:
-            self._logs.cause_cleared(cleared, now - cleared.raised_at)
-
-    def _news(self, backend: str) -> int:
-        if backend == FLEET:
-            return sum(window.news for window in self._windows.values())
-        return self._windows[backend].news
-
-    def _note(self, raised: RaisedCause) -> None:
-        self._to_keep[raised.backend, raised.suspicion.cause, raised.raised_at] = raised
-
-    async def _keep(self) -> None:
-        if not self._to_keep:
-            return
-        batch = dict(self._to_keep)
-        try:
-            await self._ledger.keep_causes(list(batch.values()))
-        except LedgerUnavailable:
-            return  # Kept in mind for the next look.
-        self._to_keep = {key: each for key, each in self._to_keep.items() if batch.get(key) is not each}
-
-    async def recall(self) -> None:
-        """What the ledger has of the time before a restart, as soon as it can be read."""
-        now = self._time.wall()
-        try:
-            history = await self._ledger.history(now - JOINS_WINDOW_S, READ_BACK)
-        except LedgerUnavailable:
-            return
-        self._read_back = True
-        joins: dict[str, list[JoinSeen]] = {name: [] for name in self._windows}
-        for record in history.joins:
-            if (
-                record.issuance.signer in joins
-                and _is_evidence(record)
-                and record.received_at < self._started_at
-            ):
-                joins[record.issuance.signer].append(JoinSeen.of(record))
-        for name, window in self._windows.items():
-            window.remember(joins[name])
-        for raised in history.open_causes:
-            key = (raised.backend, raised.suspicion.cause)
-            if raised.backend not in (*self._windows, FLEET):
-                self._note(replace(raised, cleared_at=now))  # No longer configured: nobody would clear it.
+        Where it comes too late, what has come since is not put behind it: then only the joins and the causes count.
+        """
+        self._recalled = True
+        known: set[str] = set()
+        for record in sorted(history.joins, key=lambda each: each.issuance.sent_at):
+            window = self._windows.get(record.issuance.signer)
+            if window is None or record.received_at >= self._started_at:
                 continue
-            newer = self._held.get(key)
-            if newer is not None:  # Raised again before the ledger could be read: the same one.
-                self._to_keep.pop((*key, newer.raised.raised_at), None)
-                newer.raised = replace(newer.raised, raised_at=raised.raised_at)
+            if self._early is not None and record.issuance.receipt_id not in known:
+                known.add(record.issuance.receipt_id)
+                window.signature(SignatureSeen(record.issuance))
+            if _is_evidence(record):
+                window.join(JoinSeen.of(record))
+        self._take_early()
+        self._suspicions.recall(history.open_causes, self._time.wall(), self._time.mono())
+        with self._writing:
+            for raised in history.open_causes:
+                self._logs.notice("cause.recalled", backend=raised.backend, cause=raised.suspicion.cause)
+
+    def _take_early(self) -> None:
+        early, self._early = self._early, None
+        for window, seen in early or ():
+            if isinstance(seen, SignatureSeen):
+                window.signature(seen)
             else:
-                self._held[key] = _Held(raised, kept_at=self._time.mono())
+                window.join(seen)
 
     def _publish(self) -> None:
         for name in (*self._windows, FLEET):
-            causes = [cause for backend, cause in self._held if backend == name]
-            self._metrics.causes_suspected(name, causes)
+            self._metrics.causes_suspected(name, self._suspicions.causes_of(name))
 
 
 def _is_evidence(record: JoinRecord) -> bool:

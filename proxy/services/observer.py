@@ -32,6 +32,7 @@ class Observed(msgspec.Struct, frozen=True, gc=False):
     """What was seen in a signature on its way out."""
 
     signature: Signature
+    mac: Mac
     findings: tuple[Finding, ...]
     issuance: Issuance
     seen: SignatureSeen
@@ -121,7 +122,7 @@ class Observer:
                 asked=0 if asked is None else hash(asked),
                 date=dated.by_itself,
             )
-            return Observed(signature, found, issuance, seen)
+            return Observed(signature, circumstances.mac, found, issuance, seen)
         return None
 
     def _circumstances(

@@ -11,11 +11,11 @@ from typing import Final
 from ..domain.causes import FLEET, Cause, diagnose
 from ..domain.diagnosis.windows import BackendWindow
 from ..domain.offsets import LATE_S
-from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Headers, Reply, Time, header
-from ..telemetry.outcomes import SignatureOutcome
+from ..domain.ports import Ask, Backend, BackendError, BackendTimeout, Reply, Time
 from .backend_clocks import BackendClocks
 from .observer import Observed, Observer
-from .probe_report import LIKELY, MINOR, SURE, Ending, Named, Record, Report
+from .probe_failures import no_answer, without_signature
+from .probe_report import MINOR, SURE, Ending, Named, Record, Report
 from .probe_request import EVERY_LEAST_S, Plan, Template
 from .traffic import Route, Signed
 
@@ -144,7 +144,7 @@ class Probe:
         if any(count >= LOOKS and cause not in MINOR for cause, count in self._held.items()):
             return Ending.CAUSE
         if record.clears():
-            if any(each.suspicion.confidence >= LIKELY for each in self._named.values()):
+            if any(each.found for each in self._named.values()):
                 return Ending.CAUSE
             return None if self._named else Ending.CLEAR
         return None
@@ -192,7 +192,7 @@ class Probe:
             self._record.failure("timeout", f"no complete answer within {TIMEOUT_S:g} s; look into its log")
             return None
         except BackendError as error:
-            self._record.failure("no answer", _plain(error))
+            self._record.failure("no answer", no_answer(error, NAME))
             return None
         try:
             return self._observe(ask, reply)
@@ -203,7 +203,7 @@ class Probe:
     def _observe(self, ask: Ask, reply: Reply) -> Observed | None:
         outcome, signature = self._observer.read(reply)
         if signature is None:
-            kind, detail = _without_signature(reply, outcome)
+            kind, detail = without_signature(reply, outcome)
             self._record.failure(kind, detail)
             if reply.status == 429:
                 self._slow_down()
@@ -259,47 +259,3 @@ class Probe:
                 suspected=tuple(self._named),
             )
         )
-
-
-_MENDS: Final = {
-    401: "send what it asks for with --header",
-    403: "send what it asks for with --header",
-    404: "check the path of the URL",
-    405: "give the method that pages use with --method",
-    415: "give the body that pages send with --body, and its Content-Type with --header",
-    429: "it limits requests: raise --every",
-}
-
-
-def _without_signature(reply: Reply, outcome: SignatureOutcome) -> tuple[str, str]:
-    """What came instead, and how to mend it: never the body, nor the Location, which may hold a token."""
-    status = reply.status
-    came = f"status {status}, {_content_type(reply.headers)}, {_length(reply)}"
-    if 300 <= status < 400:
-        return f"status {status}", f"{came}; redirects are not followed: probe the URL that it leads to"
-    if status >= 400:
-        usual = "look into its log" if status >= 500 else "check --method and --body"
-        return f"status {status}", f"{came}; {_MENDS.get(status, usual)}"
-    if outcome is SignatureOutcome.UNOBSERVED:
-        return "reply not read", f"{came}; it is an event stream, too large, or in an unknown coding"
-    return "no signature", f"{came}, and no signature in it; check the URL, --method and --body"
-
-
-def _content_type(headers: Headers) -> str:
-    text = header(headers, "content-type")
-    if text is None:
-        return "no Content-Type"
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:80])
-
-
-def _length(reply: Reply) -> str:
-    count = len(reply.body)
-    return f"{'over ' if reply.rest is not None else ''}{count} byte{'' if count == 1 else 's'}"
-
-
-def _plain(error: BackendError) -> str:
-    """The message of a backend that is configured in a file, in the words of a command."""
-    text = str(error).removeprefix(f'backend "{NAME}": ')
-    return text.replace(f"backends.{NAME}.url", "the URL").replace(
-        f"backends.{NAME}.tls_ca", "SSL_CERT_FILE to its authority"
-    )

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from ..domain.claims import FLOAT32_STEP_S
 from ..domain.diagnosis.base import Cause, Suspicion
 from ..domain.ports import Offset
-from ..domain.rules.base import Severity
+from ..domain.rules.base import DATED, Mac, MacState, Severity
+from ..domain.signature import Format
 from .observer import Observed
 
-CYCLE_S: Final = 128
-"""A time of today that was rounded to a 32-bit float stands still for so many seconds."""
+CYCLE_S: Final = FLOAT32_STEP_S
+"""For so long a time stands still that was rounded to a 32-bit float."""
 
 NEAR_S: Final = 4
 """A request tells of the seconds of the cycle that lie no further from it."""
@@ -54,12 +56,46 @@ class Ending(StrEnum):
     """The endpoint gave none from the start."""
 
 
+class Hmac(StrEnum):
+    """What is known of a signature's HMAC; of several signatures the first of these that one of them has is told."""
+
+    WRONG = "wrong"
+    """It does not verify, whether or not it is known why."""
+    UNKNOWN_KEY = "unknown_key"
+    """The signature names another key than the one that was given, or none."""
+    RIGHT = "right"
+    NOT_CHECKED = "not_checked"
+    """No secret was given."""
+    NONE = "none"
+    """The token is of a format that has none which could be checked."""
+
+    @classmethod
+    def of(cls, mac: Mac, format_: Format) -> Hmac:
+        """What a check has shown. A flaw is proven where no secret was given, too: an empty secret needs none."""
+        if format_ not in DATED:
+            return cls.NONE
+        return cls.WRONG if mac.flaw is not None else _HMACS[mac.state]
+
+
+_HMACS: Final = {
+    MacState.RIGHT: Hmac.RIGHT,
+    MacState.WRONG: Hmac.WRONG,
+    MacState.UNKNOWN_KEY: Hmac.UNKNOWN_KEY,
+    MacState.NOT_CHECKED: Hmac.NOT_CHECKED,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A cause, and the wall time since when it has been suspected."""
 
     suspicion: Suspicion
     since: float
+
+    @property
+    def found(self) -> bool:
+        """Whether it is likely enough to be called found."""
+        return self.suspicion.confidence >= LIKELY
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +120,8 @@ class Report:
     replicas: tuple[str, ...]
     formats: tuple[str, ...]
     backend_clock: Offset | None
+    hmacs: dict[Hmac, int]
+    """How many signatures had which."""
     findings: dict[str, int]
     failures: dict[str, int]
     last_failure: str | None
@@ -94,7 +132,17 @@ class Report:
     @property
     def causes(self) -> tuple[Named, ...]:
         """What was found, the surest first."""
-        return tuple(each for each in self.named if each.suspicion.confidence >= LIKELY)
+        return tuple(each for each in self.named if each.found)
+
+    @property
+    def doubted(self) -> tuple[Named, ...]:
+        """What may be so, and is too unlikely to be called found."""
+        return tuple(each for each in self.named if not each.found)
+
+    @property
+    def hmac(self) -> Hmac:
+        """What is to be said first of the HMACs."""
+        return next((each for each in Hmac if self.hmacs.get(each)), Hmac.NONE)
 
 
 @dataclass(slots=True)
@@ -111,6 +159,7 @@ class Record:
     backend_clock: Offset | None = None
     last_failure: str | None = None
     stepped: bool = False
+    hmacs: Counter[Hmac] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     iats: set[float] = field(default_factory=set)
@@ -127,6 +176,7 @@ class Record:
         """Take in a signature; `at` is the wall time of its reply's head."""
         issuance = observed.issuance
         self.signatures += 1
+        self.hmacs[Hmac.of(observed.mac, observed.signature.format)] += 1
         self.findings.update(issuance.findings)
         self.refusable += any(finding.severity is Severity.REFUSED for finding in observed.findings)
         self._seconds.add(int(at) % CYCLE_S)
@@ -196,6 +246,7 @@ class Record:
             replicas=tuple(self._replicas),
             formats=tuple(self._formats),
             backend_clock=self.backend_clock,
+            hmacs=dict(self.hmacs),
             findings=dict(self.findings.most_common()),
             failures=dict(self.failures.most_common()),
             last_failure=self.last_failure,

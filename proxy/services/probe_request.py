@@ -31,6 +31,12 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _NOT_SENT: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect"})
 
+_NO_MEETING: Final = (
+    f"the request has no body, and its URL no {MEETING}: it would ask for no meeting; write"
+    f" ?meetingNumber={MEETING}&role={ROLE} at the URL's end, with the names that the page uses, and quote the URL for"
+    " the shell"
+)
+
 _DEEPEST: Final = 16
 
 _MEETING_MARK: Final = 91827364550
@@ -86,18 +92,24 @@ class Template:
 
 
 def template(
-    url: str, *, method: str = "POST", body: str | None = None, headers: Sequence[str] = ()
+    url: str, *, method: str | None = None, body: str | None = None, headers: Sequence[str] = ()
 ) -> Template:
     """Read the command's arguments; each header is "Name: value". Raises Unusable.
 
-    Without a body, DEFAULT_BODY is sent, but not with a method that has none, nor where the URL names the meeting.
+    Without a body, DEFAULT_BODY is sent, but not with a method that has none, nor where the URL names the meeting:
+    then the method is GET, else POST, unless it is given.
     """
+    url = url.partition("#")[0]  # A fragment is never sent, so it asks for nothing.
+    if method is None:
+        method = "GET" if body is None and MEETING in url else "POST"
     method = method.upper()
     if not _TOKEN.fullmatch(method):
         raise Unusable("--method is not an HTTP method; write POST or GET")
     marked = _parsed(_fill(url, _MEETING_MARK, _ROLE_MARK))
     if body is None:
         body = "" if method in _BODILESS or MEETING in url else DEFAULT_BODY
+    if not body and MEETING not in url:
+        raise Unusable(_NO_MEETING)
     fields = tuple(_field(number, text) for number, text in enumerate(headers, start=1))
     value = _json_of(body, fields)
     if body and header(fields, "content-type") is None:

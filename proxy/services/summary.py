@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from ..domain.diagnosis.base import FLEET
+from ..domain.diagnosis.exact import wilson
 from ..domain.join_result import Outcome
 from ..domain.ports import Ledger, LedgerUnavailable, Offset, RaisedCause, Tally, Time
 from .summary_shape import BackendSummary, CauseSummary, ClockSummary, LedgerSummary, Rate, Summary
@@ -162,11 +163,8 @@ def rate(refused: int, judged: int) -> Rate | None:
     """A share and its 95 % interval by Wilson's score (E. B. Wilson, 1927), which holds for few and for rare ones."""
     if not judged:
         return None
-    share = refused / judged
-    scale = 1 + _Z95**2 / judged
-    centre = (share + _Z95**2 / (2 * judged)) / scale
-    half = _Z95 * math.sqrt(share * (1 - share) / judged + (_Z95 / (2 * judged)) ** 2) / scale
-    return Rate(share, max(0.0, centre - half), min(1.0, centre + half), refused, judged)
+    low, high = wilson(refused, judged, _Z95)
+    return Rate(refused / judged, low, high, refused, judged)
 
 
 @dataclass(frozen=True, slots=True)

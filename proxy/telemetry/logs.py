@@ -156,7 +156,7 @@ class Logs:
 
     def cause_cleared(self, raised: RaisedCause, held_s: float) -> None:
         """A cause is not suspected any more, `held_s` after it was raised."""
-        self._info(
+        self._warning(  # As loud as its beginning: a log that shows the one must show the other.
             "cause.cleared",
             backend=raised.backend,
             cause=raised.suspicion.cause,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +12,22 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import main
-from proxy.commands.probe_run import Meter
+from proxy.commands.probe_run import Meter, exit_code
 from proxy.commands.probe_text import Facts, as_json, as_text
+from proxy.commands.terminal import WIDTH, Paint
 from proxy.domain.diagnosis.base import Cause, Suspicion
 from proxy.domain.ports import Offset
 from proxy.services.probe import Progress
-from proxy.services.probe_report import Ending, Named, Report
+from proxy.services.probe_report import Ending, Hmac, Named, Report
 from tests.support.secrets import BACKEND_TOKEN, CLIENT_SECRET, KEY
 
 URL = "http://127.0.0.1:9/"
 
 
-def exit_code(*arguments: str) -> int:
+PLAIN = Paint(coloured=False)
+
+
+def ran(*arguments: str) -> int:
     """What the command returns, or exits with."""
     try:
         return main(("probe", *arguments))
@@ -76,7 +81,7 @@ def test_wrong_use_is_2_and_says_what_to_do(
     monkeypatch.chdir(tmp_path)
     Path("spaced").write_text(f" {CLIENT_SECRET}\n")
     Path("binary").write_bytes(b"\xff\xfe")
-    assert exit_code(*arguments) == 2
+    assert ran(*arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
@@ -85,7 +90,7 @@ def test_wrong_use_is_2_and_says_what_to_do(
 
 
 def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code("--help") == 0
+    assert ran("--help") == 0
     out, err = capsys.readouterr()
     assert err == ""
     for word in (
@@ -115,6 +120,7 @@ NOTHING = Report(
     replicas=("192.0.2.1:443",),
     formats=("meeting_sdk",),
     backend_clock=Offset(0.1234, 0.1466, 1_800_000_160.0),
+    hmacs={Hmac.RIGHT: 57},
     findings={},
     failures={},
     last_failure=None,
@@ -129,6 +135,12 @@ ROUNDING = Named(
         "Divide in integers.",
         predicted_share=0.26171875,
         heals_s=34.0,
+    ),
+    since=1_800_000_100.5,
+)
+AHEAD = Named(
+    Suspicion(
+        Cause.BACKEND_CLOCK_AHEAD, 0.6, "By its Date headers the clock is 45.00 s ahead.", "Set it right."
     ),
     since=1_800_000_100.5,
 )
@@ -149,6 +161,7 @@ FOUND = replace(
     parallel=16,
     repeated=3,
     backend_clock=None,
+    hmacs={Hmac.RIGHT: 38, Hmac.WRONG: 3},
     findings={"time/iat_ahead": 14, "request/meeting_mismatch": 1},
     failures={"status 503": 2},
     last_failure="status 503, text/plain, 4 bytes; look into its log",
@@ -157,7 +170,6 @@ FOUND = replace(
 FACTS = Facts(
     url="https://example.com/sign",
     host_clock=Offset(0.0012, 0.0151, 1_800_000_000.0),
-    verifies=True,
     varies=True,
     compares=True,
 )
@@ -170,31 +182,147 @@ FACTS = Facts(
         pytest.param("probe_found", FOUND, FACTS, id="a cause"),
         pytest.param(
             "probe_unmeasured",
-            replace(NOTHING, ending=Ending.INTERRUPTED, lead_s=None, stepped=True, formats=("hmac_only",)),
+            replace(
+                NOTHING,
+                ending=Ending.INTERRUPTED,
+                lead_s=None,
+                stepped=True,
+                formats=("hmac_only",),
+                hmacs={Hmac.NONE: 57},
+            ),
             replace(FACTS, host_clock="it is not synchronised", varies=False, compares=False),
             id="little is known",
+        ),
+        pytest.param(
+            "probe_two_clocks",
+            replace(NOTHING, named=(AHEAD, UNSURE)),
+            replace(FACTS, host_clock="it is not synchronised"),
+            id="one of two clocks",
         ),
     ],
 )
 def test_the_result_in_words(
     name: str, report: Report, facts: Facts, golden: Callable[[str, str], None]
 ) -> None:
-    golden(f"{name}.txt", as_text(report, facts) + "\n")
+    golden(f"{name}.txt", as_text(report, facts, PLAIN) + "\n")
+
+
+MEASURED = FACTS.host_clock
+UNMEASURED = "it is not synchronised"
+
+
+@pytest.mark.parametrize("confidence", [0.4, 0.9], ids=["doubted", "found"])
+@pytest.mark.parametrize(
+    ("cause", "host_clock", "says"),
+    [
+        pytest.param(
+            Cause.BACKEND_CLOCK_AHEAD,
+            UNMEASURED,
+            "not measured: one of two clocks is wrong",
+            id="ahead, unmeasured",
+        ),
+        pytest.param(
+            Cause.BACKEND_CLOCK_BEHIND,
+            UNMEASURED,
+            "not measured: one of two clocks is wrong",
+            id="behind, unmeasured",
+        ),
+        pytest.param(
+            Cause.NO_MARGIN,
+            UNMEASURED,
+            "not measured: iat has no margin, or one of two clocks is wrong",
+            id="no margin, unmeasured",
+        ),
+        pytest.param(Cause.BACKEND_CLOCK_AHEAD, MEASURED, None, id="ahead, measured"),
+        pytest.param(Cause.NO_MARGIN, MEASURED, None, id="no margin, measured"),
+        pytest.param(Cause.WRONG_SECRET, UNMEASURED, None, id="what no clock has to do with"),
+    ],
+)
+def test_which_clock_is_wrong_is_left_open_where_this_hosts_is_not_measured(
+    cause: Cause, host_clock: Offset | str, says: str | None, confidence: float
+) -> None:
+    named = Named(Suspicion(cause, confidence, "Seen.", "Mend."), 1_800_000_100.5)
+    text = as_text(replace(NOTHING, named=(named,)), replace(FACTS, host_clock=host_clock), PLAIN)
+    flat = " ".join(text.split())
+    assert ("one of two clocks" in flat) is (says is not None)
+    assert ("`chronyc tracking` or `timedatectl`" in flat) is (says is not None)
+    if says is not None:
+        assert says in flat
+
+
+def test_a_terminal_gets_colours_around_the_same_words() -> None:
+    coloured = as_text(FOUND, FACTS, Paint(coloured=True))
+    assert "\x1b[31;1mfloat32_rounding\x1b[0m: iat is" in coloured
+    assert "\x1b[33mnot sure:\x1b[0m backend_clock_ahead" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == as_text(FOUND, FACTS, PLAIN)
+    assert "\x1b[32mnothing found\x1b[0m" in as_text(NOTHING, FACTS, Paint(coloured=True))
+
+
+def test_what_came_from_the_endpoint_cannot_command_the_terminal() -> None:
+    evil = "\x1b[2J\nx\u202e"
+    named = Named(Suspicion(Cause.WRONG_SECRET, 0.9, evil, evil, replicas=(evil,)), 0.0)
+    report = replace(FOUND, named=(named,), failures={evil: 1}, last_failure=evil, findings={evil: 1})
+    text = as_text(report, replace(FACTS, url=evil, host_clock=evil), PLAIN)
+    assert not {"\x1b", "\u202e"} & set(text)
+    nothing = as_text(replace(report, named=()), replace(FACTS, url=evil), PLAIN)
+    assert not {"\x1b", "\u202e"} & set(nothing)
+    assert all(len(line) <= WIDTH for line in text.splitlines() if not line.startswith("    "))
 
 
 @pytest.mark.parametrize(
-    ("change", "verifies", "expected"),
+    ("named", "ending", "signatures", "code"),
     [
-        pytest.param({}, False, "not_checked", id="no secret"),
-        pytest.param({}, True, "right", id="right"),
-        pytest.param({"findings": {"mac/wrong": 1}}, True, "wrong", id="one is wrong"),
-        pytest.param({"findings": {"mac/unknown_key": 1}}, True, "unknown_key", id="another key"),
-        pytest.param({"formats": ("oauth",)}, True, "none", id="nothing that has one"),
+        pytest.param((), Ending.CLEAR, 57, 0, id="nothing"),
+        pytest.param((0.4,), Ending.TIME, 57, 0, id="only a doubt"),
+        pytest.param((0.49,), Ending.INTERRUPTED, 57, 130, id="a doubt, then interrupted"),
+        pytest.param((0.5,), Ending.TIME, 57, 1, id="just likely"),
+        pytest.param((0.8, 0.4), Ending.CAUSE, 57, 1, id="a cause and a doubt"),
+        pytest.param((0.97,), Ending.INTERRUPTED, 57, 1, id="a cause, then interrupted"),
+        pytest.param((), Ending.INTERRUPTED, 0, 130, id="interrupted before the first"),
+        pytest.param((), Ending.NO_SIGNATURE, 0, 2, id="no signature"),
     ],
 )
-def test_what_is_said_of_hmacs(change: dict[str, object], verifies: bool, expected: str) -> None:
-    report = replace(NOTHING, **change)  # type: ignore[arg-type]  # the table's values have several types
-    assert as_json(report, replace(FACTS, verifies=verifies))["hmac"] == expected
+def test_a_doubt_is_no_cause_for_the_exit_code(
+    named: tuple[float, ...], ending: Ending, signatures: int, code: int
+) -> None:
+    causes = tuple(Named(Suspicion(Cause.NO_MARGIN, each, "Seen.", "Mend."), 0.0) for each in named)
+    report = replace(NOTHING, ending=ending, signatures=signatures, named=causes)
+    assert exit_code(report) == code
+    assert len(report.causes) + len(report.doubted) == len(named)
+    text = as_text(report, FACTS, PLAIN)
+    assert ("not sure: no_margin" in text) is bool(report.doubted)
+    assert text.startswith("no_margin: ") is bool(report.causes)
+
+
+@pytest.mark.parametrize(
+    ("hmacs", "told", "words"),
+    [
+        pytest.param({Hmac.RIGHT: 9}, "right", "right in all of them", id="right"),
+        pytest.param({Hmac.RIGHT: 8, Hmac.NONE: 1}, "right", "right in 8 of 9", id="right, and others"),
+        pytest.param({Hmac.WRONG: 9}, "wrong", "wrong in all of them", id="wrong"),
+        pytest.param({Hmac.RIGHT: 8, Hmac.WRONG: 1}, "wrong", "wrong in 1 of 9", id="one is wrong"),
+        pytest.param(
+            {Hmac.UNKNOWN_KEY: 8, Hmac.WRONG: 1}, "wrong", "wrong in 1 of 9", id="wrong, and another key"
+        ),
+        pytest.param(
+            {Hmac.UNKNOWN_KEY: 1, Hmac.RIGHT: 8},
+            "unknown_key",
+            "not checked in 1 of 9: another key than --key stands there, or none",
+            id="another key",
+        ),
+        pytest.param(
+            {Hmac.NOT_CHECKED: 9}, "not_checked", "not checked; give --key and --secret-file", id="no secret"
+        ),
+        pytest.param(
+            {Hmac.NONE: 9}, "none", "not checked: none is a Meeting SDK or legacy signature", id="no HMAC"
+        ),
+        pytest.param({}, "none", "not checked: none is a Meeting SDK or legacy signature", id="no signature"),
+    ],
+)
+def test_what_is_said_of_hmacs(hmacs: dict[Hmac, int], told: str, words: str) -> None:
+    report = replace(NOTHING, hmacs=hmacs)
+    assert as_json(report, FACTS)["hmac"] == told
+    assert f"  HMAC: {words}" in as_text(report, FACTS, PLAIN).splitlines()
 
 
 def test_the_result_as_json() -> None:
@@ -211,7 +339,7 @@ def test_the_result_as_json() -> None:
         "parallel": 16,
         "replicas": ["192.0.2.1:443"],
         "clock": {"backend_offset_s": None, "bound_s": None, "host_offset_s": 0.0012, "host_bound_s": 0.0151},
-        "hmac": "right",
+        "hmac": "wrong",
         "findings": {"time/iat_ahead": 14, "request/meeting_mismatch": 1},
         "causes": [
             {

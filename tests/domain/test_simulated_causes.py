@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +17,10 @@ from proxy.domain.diagnosis.base import Cause
 from tests.simulator.cases import Case, Replicas, all_cases
 from tests.simulator.endpoints import Asked, Endpoint, floored
 from tests.simulator.faults import PAIR, STRANGER, Tells
-from tests.simulator.honest import Verdict, plan_of
+from tests.simulator.honest import plan_of
 from tests.simulator.report import BEGIN, END, write
 from tests.simulator.run import Outcome, in_time
-from tests.simulator.spread import processes, run_faulty, run_honest_worlds
+from tests.simulator.spread import play_case, processes, run_honest_worlds
 from tests.simulator.tokens import float32, java_round
 from tests.simulator.zoom import Attempt, Zoom
 
@@ -71,10 +71,12 @@ def _chosen() -> list[Case]:
     return [*chosen.values(), *(case for case in mixed if case.id in by_id)]
 
 
+def _worlds(signatures: int, how_many: int) -> list[int]:
+    return [world for world in range(64) if plan_of(world).signatures == signatures][:how_many]
+
+
 CASES = _chosen()
-WORLDS = [world for world in range(64) if plan_of(world).signatures == 2500][:6] + [
-    world for world in range(64) if plan_of(world).signatures == 240
-][:22]
+WORLDS = [*_worlds(2500, 6), *_worlds(240, 22)]
 
 
 @pytest.fixture(scope="module")
@@ -85,25 +87,22 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(pool: ProcessPoolExecutor) -> dict[str, Outcome]:
-    """What came of every case."""
-    return {case.id: outcome for case, outcome in run_faulty(pool, CASES, SEED)}
-
-
-@pytest.fixture(scope="module")
-def verdicts(pool: ProcessPoolExecutor) -> list[Verdict]:
-    """What was named in honest worlds."""
-    return run_honest_worlds(pool, WORLDS, SEED)
+def playing(pool: ProcessPoolExecutor) -> dict[str, Future[Outcome]]:
+    """All cases, being played."""
+    return {case.id: play_case(pool, case, SEED) for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_a_fault_is_named_in_time_and_nothing_else_is(case: Case, outcomes: dict[str, Outcome]) -> None:
-    outcome = outcomes[case.id]
+def test_a_fault_is_named_in_time_and_nothing_else_is(
+    case: Case, playing: dict[str, Future[Outcome]]
+) -> None:
+    outcome = playing[case.id].result()
     assert outcome.wrong == ()
     assert outcome.named if case.tells is Tells.JOINS else in_time(case, outcome), outcome
 
 
-def test_nothing_is_named_in_honest_worlds(verdicts: list[Verdict]) -> None:
+def test_nothing_is_named_in_honest_worlds(pool: ProcessPoolExecutor) -> None:
+    verdicts = run_honest_worlds(pool, WORLDS, SEED)
     assert [(verdict.world, verdict.false, verdict.told) for verdict in verdicts if verdict.false] == []
     assert sum(verdict.signatures for verdict in verdicts) >= 20_000
     assert sum(verdict.joins for verdict in verdicts) >= 5_000

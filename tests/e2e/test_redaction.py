@@ -153,7 +153,15 @@ async def drive(driven: Driven, paths: list[str]) -> None:
     await _bad_requests(driven)
     await _results(driven)
     for authorization in (f"Bearer {ADMIN_TOKEN}", f"Bearer {CLIENT_SECRET}", "Bearer wrong"):
-        for path in ("/metrics", "/", "/readyz", "/livez", f"/{PASSCODE}"):
+        for path in (
+            "/metrics",
+            "/",
+            "/readyz",
+            "/livez",
+            "/api/summary",
+            f"/api/summary?since={PASSCODE}",
+            f"/{PASSCODE}",
+        ):
             accept = {"Accept": "application/openmetrics-text"}
             await driven.page(path, Authorization=authorization)
             await driven.page(path, Authorization=authorization, **accept)
@@ -358,6 +366,9 @@ def test_the_run_was_worth_looking_at(output: Output) -> None:
         "library",
     }
     assert "[token]" in output.seen["the ledger"]
+    summary = output.seen["admin pages"].partition('{"generated_at":')[2]
+    for told in ('"wrong_secret":{', '"INVALID"', '"causes":[{', '"evidence":"'):
+        assert told in summary
     for code in (
         "bad_receipt",
         "invalid_field",

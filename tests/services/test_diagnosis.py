@@ -24,7 +24,8 @@ from proxy.domain.ports import (
 )
 from proxy.domain.receipt import Issuance
 from proxy.services import diagnosis as module
-from proxy.services.diagnosis import CLEAR_NEWS, CLEAR_S, LOOKS, REFRESH_S, Diagnosis
+from proxy.services.diagnosis import Diagnosis
+from proxy.services.suspicions import CLEAR_NEWS, CLEAR_S, LOOKS, REFRESH_S
 from proxy.telemetry.fail_open import FailOpen
 from proxy.telemetry.logs import Logs
 from proxy.telemetry.metrics import Metrics
@@ -114,6 +115,12 @@ class Watching:
             )
             self.diagnosis.signature("java", SignatureSeen(issuance, token=self._number))
 
+    async def look(self) -> None:
+        """One turn of the task that looks: it reads back first, and the ledger learns of it afterwards."""
+        await self.diagnosis.sync()
+        await self.diagnosis.look()
+        await self.diagnosis.sync()
+
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of one event."""
         return [line for each in self.out if (line := json.loads(each))["event"] == event]
@@ -134,7 +141,7 @@ async def test_a_cause_is_raised_once_and_its_evidence_grows_in_silence() -> Non
     began = watching.time.wall()
     for _ in range(5):
         watching.sign(-30, 3, findings=BAD)
-        await watching.diagnosis.look()
+        await watching.look()
     (line,) = watching.lines("cause.suspected")
     assert line["backend"] == "java"
     assert line["cause"] == "malformed_claims"
@@ -146,7 +153,7 @@ async def test_a_cause_is_raised_once_and_its_evidence_grows_in_silence() -> Non
     (kept,) = watching.ledger.causes.values()
     assert "3 of 3 signatures" in kept.suspicion.evidence  # The ledger learns of growth now and then only.
     watching.sign(-30, 1, every_s=REFRESH_S, findings=BAD)
-    await watching.diagnosis.look()
+    await watching.look()
     (kept,) = watching.ledger.causes.values()
     assert "16 of 16 signatures" in kept.suspicion.evidence
     assert watching.ledger.writes == 2
@@ -156,26 +163,26 @@ async def test_what_is_less_sure_must_be_seen_several_times_each_time_with_news(
     watching = Watching(Memory())
     watching.sign(20, 6)  # Nothing tells whether the clock is wrong or the code.
     for _ in range(2 * LOOKS):
-        await watching.diagnosis.look()
+        await watching.look()
     assert watching.diagnosis.raised() == []
     for _ in range(LOOKS - 1):
         watching.sign(20)
-        await watching.diagnosis.look()
+        await watching.look()
     assert watching.lit == {("java", "backend_clock_ahead")}
 
 
 async def test_a_mended_cause_is_cleared_after_time_and_news() -> None:
     watching = Watching(Memory())
     watching.sign(-30, 30, findings=BAD)
-    await watching.diagnosis.look()
+    await watching.look()
     watching.sign(-30, 30)  # Enough to see that it has ended,
-    await watching.diagnosis.look()
+    await watching.look()
     assert watching.lit == RAISED  # not to be sure that it stays so.
     watching.time.advance(CLEAR_S)
-    await watching.diagnosis.look()
+    await watching.look()
     assert watching.lit == RAISED, "silence has cleared it"
     watching.sign(-30, CLEAR_NEWS)
-    await watching.diagnosis.look()
+    await watching.look()
     assert watching.lit == set()
     (line,) = watching.lines("cause.cleared")
     assert (line["backend"], line["cause"]) == ("java", "malformed_claims")
@@ -188,9 +195,9 @@ async def test_a_cause_that_comes_and_goes_does_not_flap() -> None:
     watching = Watching(Memory())
     for _ in range(20):
         watching.sign(-30, 30, findings=BAD)
-        await watching.diagnosis.look()
+        await watching.look()
         watching.sign(-30, 60)
-        await watching.diagnosis.look()
+        await watching.look()
     assert len(watching.lines("cause.suspected")) == 1
     assert not watching.lines("cause.cleared")
 
@@ -198,28 +205,27 @@ async def test_a_cause_that_comes_and_goes_does_not_flap() -> None:
 async def test_a_ledger_that_is_down_learns_it_later() -> None:
     watching = Watching(Memory(down=True))
     watching.sign(-30, 3, findings=BAD)
-    await watching.diagnosis.look()
+    await watching.look()
     assert watching.lit == RAISED
     assert not watching.ledger.causes
     watching.ledger.down = False
-    await watching.diagnosis.look()
+    await watching.look()
     assert [key[:2] for key in watching.ledger.causes] == [("java", "malformed_claims")]
-    await watching.diagnosis.look()
+    await watching.look()
     assert watching.ledger.writes == 1
 
 
 async def test_a_restart_neither_forgets_nor_raises_again() -> None:
     before = Watching(Memory())
     before.sign(-30, 3, findings=BAD)
-    await before.diagnosis.look()
+    await before.look()
     (raised,) = before.diagnosis.raised()
     after = Watching(before.ledger, before.time)
-    await after.diagnosis.recall()
-    await after.diagnosis.look()
+    await after.look()
     assert after.lit == RAISED
     assert not after.lines("cause.suspected")
     after.sign(-30, 3, findings=BAD)
-    await after.diagnosis.look()
+    await after.look()
     (again,) = after.diagnosis.raised()
     assert again.raised_at == raised.raised_at
     assert not after.lines("cause.suspected")
@@ -229,15 +235,14 @@ async def test_a_restart_neither_forgets_nor_raises_again() -> None:
 async def test_what_was_raised_again_before_the_ledger_could_be_read_is_the_same() -> None:
     before = Watching(Memory())
     before.sign(-30, 3, findings=BAD)
-    await before.diagnosis.look()
+    await before.look()
     (raised,) = before.diagnosis.raised()
     before.ledger.down = True
     after = Watching(before.ledger, before.time)
     after.sign(-30, 3, findings=BAD)
-    await after.diagnosis.look()
+    await after.look()
     before.ledger.down = False
-    await after.diagnosis.recall()
-    await after.diagnosis.look()
+    await after.look()
     (again,) = after.diagnosis.raised()
     assert again.raised_at == raised.raised_at
     assert len(before.ledger.causes) == 1
@@ -247,13 +252,12 @@ async def test_a_backend_that_is_no_longer_configured_is_cleared() -> None:
     ledger = Memory()
     watching = Watching(ledger)
     watching.sign(-30, 3, findings=BAD)
-    await watching.diagnosis.look()
+    await watching.look()
     (kept,) = ledger.causes.values()
     gone = RaisedCause("gone", kept.suspicion, kept.raised_at)
     await ledger.keep_causes([gone])
     after = Watching(ledger, watching.time)
-    await after.diagnosis.recall()
-    await after.diagnosis.look()
+    await after.look()
     assert {(each.backend, each.cleared_at is None) for each in ledger.causes.values()} == {
         ("java", True),
         ("gone", False),
@@ -264,8 +268,7 @@ async def test_the_joins_of_before_a_restart_are_still_evidence() -> None:
     time = FakeTime()
     joins = [_refused(number, time.wall() - 3000 + 30 * number) for number in range(60)]
     watching = Watching(Memory(joins=joins), time)
-    await watching.diagnosis.recall()
-    await watching.diagnosis.look()
+    await watching.look()
     assert watching.lit == {("java", "unexplained")}
 
 
@@ -275,7 +278,7 @@ async def test_a_step_of_the_own_clock_voids_the_leads() -> None:
     watching.diagnosis.clock_stepped()
     for _ in range(LOOKS):
         watching.sign(-30, 2)
-        await watching.diagnosis.look()
+        await watching.look()
     assert watching.diagnosis.raised() == []
 
 

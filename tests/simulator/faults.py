@@ -13,7 +13,7 @@ from proxy.domain.diagnosis.base import Cause
 from tests.support.secrets import CLIENT_SECRET, KEY, OTHER_CLIENT_SECRET
 
 from . import tokens
-from .endpoints import Cached, Endpoint, SharedFields, Signs, Stamp, always, faulty, floored
+from .endpoints import Cached, Endpoint, Rotating, SharedFields, Signs, Stamp, always, faulty, floored
 from .play import World
 from .tokens import Claims, Pair, float32, java_round
 from .world import Clock, Dates
@@ -24,6 +24,8 @@ STRANGER: Final = Pair("test_sdk_key_not_real_of_another_app", OTHER_CLIENT_SECR
 
 ZONES: Final = {"+9h": 32400, "+5:30": 19800, "+5:45": 20700, "+5h": 18000, "-3h": -10800, "-5h": -18000}
 MARGINS: Final = (0, 10, 30, 60, 120, 7200)
+CALM_S: Final = 600.0
+"""How long a world is sound whose fault begins at some time."""
 SOME_MARGINS: Final = (0, 30, 7200)
 
 
@@ -164,8 +166,21 @@ def _zones() -> list[Fault]:
     def shifted(seconds: int) -> Code:
         return _stamped(lambda margin: lambda ms: ms // 1000 + seconds - margin)
 
+    def until_sunday(making: Making) -> Signs:
+        return Rotating(sound(making), shifted(3600)(making), int(making.start + CALM_S) * 1000)
+
     cause = Cause.TIMEZONE_SHIFT
-    return [Fault(cause, name, shifted(s), margins=MARGINS) for name, s in ZONES.items()]
+    return [
+        *(Fault(cause, name, shifted(s), margins=MARGINS) for name, s in ZONES.items()),
+        Fault(
+            cause,
+            "summer time begins",
+            until_sunday,
+            margins=(0, 30, 120),
+            rates=("1/min", "1/s", "10/s"),
+            shows_after_s=CALM_S,
+        ),
+    ]
 
 
 def _units() -> list[Fault]:
@@ -267,9 +282,14 @@ def _credentials() -> list[Fault]:
     def unconfigured(world: World) -> None:
         world.setting = replace(world.setting, pairs=())
 
+    def both_configured(world: World) -> None:
+        world.setting = replace(world.setting, pairs=(PAIR, STRANGER))
+
+    mixed_up = signed_with(Pair(KEY, STRANGER.secret))
     unknown = Cause.UNKNOWN_KEY
     return [
-        Fault(Cause.WRONG_SECRET, "another app's secret", signed_with(Pair(KEY, STRANGER.secret))),
+        Fault(Cause.WRONG_SECRET, "another app's secret", mixed_up),
+        Fault(Cause.WRONG_SECRET, "the other configured secret", mixed_up, tune=both_configured),
         *(Fault(Cause.DAMAGED_SECRET, name, damaged(change)) for name, change in damages.items()),
         Fault(Cause.KEY_SECRET_SWAPPED, "swapped", signed_with(Pair(CLIENT_SECRET, KEY.encode()))),
         Fault(Cause.EMPTY_CREDENTIALS, "both empty", signed_with(Pair("", b""))),

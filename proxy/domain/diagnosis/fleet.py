@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,13 +11,13 @@ from ..offsets import Interval
 from .base import FLEET, Cause, Suspicion
 from .clock_readings import offset_by
 from .finding_causes import POINTING
-from .join_causes import Joins
+from .joins import Joins
 from .leads import Lead, leads
 from .mends import advice
 from .persistence import still
 from .sightings import JoinSeen
-from .steady import WRONG_CLOCK_S
-from .tables import ENOUGH, counts, described, refused, too_many
+from .steady import SURE, WRONG_CLOCK_S
+from .tables import ENOUGH, Counts, counts, described, refused, too_many
 from .windows import JOINS_WINDOW_S, BackendWindow
 
 SPANS_S: Final = (900.0, JOINS_WINDOW_S)
@@ -32,16 +32,22 @@ DOUBTED: Final = 0.5
 SET_BACK_S: Final = 120.0
 """By how much code mostly sets iat back: a signer without Date headers is ahead by its lead and so much at most."""
 
-_CLOCKS: Final = frozenset({Cause.BACKEND_CLOCK_AHEAD, Cause.BACKEND_CLOCK_BEHIND})
+SURELY_AHEAD_S: Final = 2.0
+"""A join is placed in time no better than that."""
+
+_CLOCKS: Final = frozenset({Cause.BACKEND_CLOCK_AHEAD, Cause.BACKEND_CLOCK_BEHIND, Cause.TIMEZONE_SHIFT})
 
 
 def fleet_causes(
-    found: Mapping[str, tuple[Suspicion, ...]], windows: Mapping[str, BackendWindow], now: float
+    found: Mapping[str, tuple[Suspicion, ...]],
+    windows: Mapping[str, BackendWindow],
+    joins: Mapping[str, Joins],
+    now: float,
 ) -> dict[str, tuple[Suspicion, ...]]:
     """The causes of each backend seen beside those of the others, and under FLEET those of all."""
     result = dict(found)
-    _doubt_own_clock(result, windows, now)
-    zoom, explains = _zoom_side(windows, now)
+    _weigh_clocks(result, windows, now)
+    zoom, explains = _zoom_side(joins, now)
     if explains:
         for name, causes in result.items():
             result[name] = tuple(each for each in causes if each.cause is not Cause.UNEXPLAINED)
@@ -49,11 +55,10 @@ def fleet_causes(
     return result
 
 
-def _zoom_side(windows: Mapping[str, BackendWindow], now: float) -> tuple[Suspicion | None, bool]:
+def _zoom_side(of_each: Mapping[str, Joins], now: float) -> tuple[Suspicion | None, bool]:
     """Whether all backends fail at once, and whether they did within the window: what is over explains its failures."""
-    if sum(window.refused_since(now - JOINS_WINDOW_S) > 0 for window in windows.values()) < 2:
+    if sum(joins.any_refused for joins in of_each.values()) < 2:
         return None, False
-    of_each = {name: Joins(window, now) for name, window in windows.items()}
     tries = sum(joins.tries for joins in of_each.values())
     for span_s in SPANS_S:
         rests = {
@@ -61,70 +66,84 @@ def _zoom_side(windows: Mapping[str, BackendWindow], now: float) -> tuple[Suspic
             for name, joins in of_each.items()
             if (rest := [join for join in joins.rest if join.at >= now - span_s])
         }
-        if not _all_fail(rests, tries):
+        shares = {name: counts(rest) for name, rest in rests.items()}
+        if not _all_fail(shares, tries):
             continue
         together = sorted((join for rest in rests.values() for join in rest), key=lambda join: join.at)
         newest = together[-NEWEST:]
-        if still(sum(map(refused, newest)), len(newest), counts(together).share):
-            return _incident(rests, span_s), True
+        if still(sum(map(refused, newest)), len(newest), _sum(shares.values()).share):
+            return _incident(shares, span_s), True
         return None, True
     return None, False
 
 
-def _all_fail(rests: Mapping[str, list[JoinSeen]], tries: int) -> bool:
+def _all_fail(shares: Mapping[str, Counts], tries: int) -> bool:
     """Whichever backend is left out, the others fail too, and none is spared."""
-    together = counts([join for rest in rests.values() for join in rest])
-    if len(rests) < 2 or too_many(together, tries) >= ENOUGH:
+    together = _sum(shares.values())
+    if len(shares) < 2 or too_many(together, tries) >= ENOUGH:
         return False
-    for name, rest in rests.items():
-        others = counts([join for other, joins in rests.items() if other != name for join in joins])
-        of = counts(rest)
-        if too_many(others, 1) >= ALSO or not still(of.failed, of.total, together.share):
-            return False
-    return True
+    return all(
+        too_many(_without(together, of), 1) < ALSO and still(of.failed, of.total, together.share)
+        for of in shares.values()
+    )
 
 
-def _incident(rests: Mapping[str, list[JoinSeen]], span_s: float) -> Suspicion:
-    told = "; ".join(f"{name}: {described(counts(rest))}" for name, rest in rests.items())
+def _sum(of: Iterable[Counts]) -> Counts:
+    of = list(of)
+    return Counts(
+        sum(each.failed for each in of), sum(each.fine for each in of), sum(each.size for each in of)
+    )
+
+
+def _without(together: Counts, of: Counts) -> Counts:
+    return Counts(together.failed - of.failed, together.fine - of.fine, max(0.0, together.size - of.size))
+
+
+def _incident(shares: Mapping[str, Counts], span_s: float) -> Suspicion:
+    told = "; ".join(f"{name}: {described(of)}" for name, of in shares.items())
     return Suspicion(
         Cause.ZOOM_SIDE,
         0.9,
-        f"All {len(rests)} backends with joins failed together in the last {span_s / 60:.0f} minutes, and leads, HMACs "
-        f"and claims are clean: {told}. What they share is Zoom, or the state of the app there.",
+        f"All {len(shares)} backends with joins failed together in the last {span_s / 60:.0f} minutes, and leads, "
+        f"HMACs and claims are clean: {told}. What they share is Zoom, or the state of the app there.",
         advice(Cause.ZOOM_SIDE),
     )
 
 
-def _doubt_own_clock(
+def _weigh_clocks(
     found: dict[str, tuple[Suspicion, ...]], windows: Mapping[str, BackendWindow], now: float
 ) -> None:
-    """Where most backends are off by the same and this host's clock is not measured, it may be this host's."""
-    offsets: list[Interval] = []
-    undated: set[str] = set()
+    """Where this host's clock is not measured, the clocks of the other backends tell which of two is wrong."""
+    offsets: dict[str, Interval] = {}
     for name, window in windows.items():
         newest = leads(window.last(now))
-        if not newest or newest[-1].kept.seen.issuance.clock_offset_s is not None:
-            continue
-        offset = offset_by(newest[-1])
-        if offset is None:
-            undated.add(name)
-            offset = _by_iat(newest[-1])
-        if offset is not None:
-            offsets.append(offset)
-    wrong = [each for each in offsets if each.lo > WRONG_CLOCK_S or each.hi < -WRONG_CLOCK_S]
-    if len(wrong) < 2 or 2 * len(wrong) <= len(offsets) or not _agree(wrong):
-        return
-    note = (
-        f" {len(wrong)} of {len(offsets)} backends are off by the same: it may be this host's clock, which is not "
-        "measured. Configure clock.ntp or synchronise it."
-    )
-    for name, causes in found.items():
+        if newest and newest[-1].kept.seen.issuance.clock_offset_s is None:
+            offset = offset_by(newest[-1]) or _by_iat(newest[-1])
+            if offset is not None:
+                offsets[name] = offset
+    wrong = {name for name, each in offsets.items() if each.lo > WRONG_CLOCK_S or each.hi < -WRONG_CLOCK_S}
+    right = len(offsets) - len(wrong)
+    for name in wrong & found.keys():
         found[name] = tuple(
-            replace(each, confidence=DOUBTED, evidence=each.evidence + note)
-            if each.cause in _CLOCKS or (each.cause is Cause.TIMEZONE_SHIFT and name in undated)
+            _told_by_others(each, right, [offsets[other] for other in wrong])
+            if each.cause in _CLOCKS
             else each
-            for each in causes
+            for each in found[name]
         )
+
+
+def _told_by_others(one: Suspicion, right: int, wrong: Sequence[Interval]) -> Suspicion:
+    if right and right >= len(wrong):
+        note = f" The clocks of {right} other backend{'s' if right > 1 else ''} agree with this host's."
+        return replace(one, confidence=max(one.confidence, SURE), evidence=one.evidence + note)
+    if len(wrong) > 1 and _agree(wrong):
+        note = (
+            f" {len(wrong)} of {right + len(wrong)} backends are off by the same: it may be this host's clock, which "
+            "is not measured. Configure clock.ntp or synchronise it."
+        )
+        return replace(one, confidence=DOUBTED, evidence=one.evidence + note)
+    note = " Nothing tells which of the two clocks is wrong: configure clock.ntp, or synchronise this host."
+    return replace(one, evidence=one.evidence + note)
 
 
 def _by_iat(lead: Lead) -> Interval | None:
@@ -140,29 +159,26 @@ def _agree(offsets: Iterable[Interval]) -> bool:
 def tolerance(windows: Iterable[BackendWindow], now: float) -> Interval | None:
     """How far iat may be ahead for Zoom, in seconds: between the two ends; None while nothing brackets it.
 
-    From tokens that were refused and, used again later, taken: the lead at which one was taken is tolerated, the
-    smallest lead at which one was refused is not. By this host's clock.
+    From tokens that were refused and, used again later, taken. The odd tenth at either end is left out: who tries
+    again may have been refused for something else. By this host's clock.
     """
-    taken: list[float] = []
-    turned_away: list[float] = []
-    for window in windows:
-        first_refused: dict[int, float] = {}
-        for join in window.recent_joins(now):
-            _bracket(join, first_refused, taken, turned_away)
-    if not taken:
+    brackets = [bracket for window in windows for bracket in _brackets(window.recent_joins(now))]
+    if not brackets:
         return None
-    lo, hi = max(taken), min(turned_away)
-    return Interval(lo, hi) if lo <= hi else None
+    odd = len(brackets) // 10
+    taken = sorted(max(0.0, lead) for lead, _ in brackets)[-1 - odd]
+    turned_away = sorted(lead for _, lead in brackets)[odd]
+    return Interval(taken, turned_away) if taken <= turned_away else None
 
 
-def _bracket(
-    join: JoinSeen, first_refused: dict[int, float], taken: list[float], turned_away: list[float]
-) -> None:
-    if join.token_age_s is None or not POINTING.isdisjoint(join.findings):
-        return
-    lead = -join.token_age_s
-    if join.outcome is Outcome.INVALID_SIGNATURE:
-        first_refused[join.receipt] = lead
-    elif join.outcome is Outcome.JOINED and join.receipt in first_refused:
-        taken.append(lead)
-        turned_away.append(first_refused.pop(join.receipt))
+def _brackets(joins: Iterable[JoinSeen]) -> Iterator[tuple[float, float]]:
+    """For each token that was refused for its iat and taken later: its lead when it was taken, and when refused."""
+    refused_at: dict[int, float] = {}
+    for join in joins:
+        if join.token_age_s is None or not POINTING.isdisjoint(join.findings):
+            continue
+        lead = -join.token_age_s
+        if refused(join) and lead > SURELY_AHEAD_S:
+            refused_at.setdefault(join.receipt, lead)
+        elif join.outcome is Outcome.JOINED and join.receipt in refused_at:
+            yield lead, refused_at.pop(join.receipt)

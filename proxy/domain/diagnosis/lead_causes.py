@@ -22,7 +22,7 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
     rounding = quantised(of)
     if rounding is not None and _goes_on(of, rounding):
         clock = wrong_clock(of, clock_offset(of))
-        return [_rounding(rounding), *([] if clock is None else [clock])]
+        return [_rounding(rounding, delays), *([] if clock is None else [clock])]
     newest = [lead for lead in of if lead.fresh][-NEWEST:]
     if len(newest) < NEEDED:
         return []
@@ -46,7 +46,7 @@ def _goes_on(of: Sequence[Lead], rounding: Quantised) -> bool:
     return goes_on(hits, by_chance=1 / rounding.step_s)
 
 
-def _rounding(found: Quantised) -> Suspicion:
+def _rounding(found: Quantised, delays: Sequence[float]) -> Suspicion:
     chance = f" (by chance {seldom(found.chance)})" if found.on >= MANY_IATS else ""
     part = "" if found.on == found.of else f"; {percent(found.share)} of the signatures are"
     how = "as milliseconds and again as seconds" if found.twice else "once"
@@ -60,7 +60,7 @@ def _rounding(found: Quantised) -> Suspicion:
         0.99 if found.on >= MANY_IATS else 0.95,
         evidence,
         advice(Cause.FLOAT32_ROUNDING),
-        predicted_share=found.predicted_share,
+        predicted_share=found.predicted_after(delays),
         heals_s=found.heals_s,
     )
 

@@ -29,6 +29,8 @@ class Fix:
 
     wrong: str
     right: str
+    also: str = ""
+    """What else to change where the line alone would not compile."""
 
 
 Lines = Mapping[Language, str]
@@ -41,7 +43,14 @@ def _all(
 
 
 def _fixes(wrong: Lines, right: Lines) -> Mapping[Language, Fix]:
-    return {language: Fix(line, right[language]) for language, line in wrong.items()}
+    return {
+        language: Fix(line, right[language], _ALSO.get(language, "") if right is _IAT else "")
+        for language, line in wrong.items()
+    }
+
+
+_ALSO: Final = dict.fromkeys((Language.JAVA, Language.CSHARP), "make iat and exp long too")
+"""An exp that stays an int does not take what is counted from a long; Math.round(float) is an int in Java."""
 
 
 _IAT: Final = _all(

@@ -49,7 +49,8 @@ def advice(cause: Cause, language: Language | None = None) -> str:
 
 def _change(language: Language, lines: Mapping[Language, Fix]) -> str:
     fix = lines[language]
-    return f"In {language}, instead of `{fix.wrong}` write `{fix.right}`."
+    also = f"; {fix.also}" if fix.also else ""
+    return f"In {language}, instead of `{fix.wrong}` write `{fix.right}`{also}."
 
 
 def _mend(cause: Cause, title: str, meaning: str, advice: str) -> tuple[Cause, Mend]:

@@ -12,6 +12,7 @@ import msgspec
 from ..findings import RULES
 from ..rules.base import Severity
 from .base import Cause
+from .finding_causes import FINDINGS_OF
 from .sightings import JoinSeen
 from .tables import Predicate
 
@@ -21,23 +22,14 @@ MOST_VALUES: Final = 8
 LEAD_CAUSES: Final = frozenset(
     {Cause.FLOAT32_ROUNDING, Cause.BACKEND_CLOCK_AHEAD, Cause.TIMEZONE_SHIFT, Cause.NO_MARGIN}
 )
-_MAC_CAUSES: Final = frozenset(
-    {
-        Cause.WRONG_SECRET,
-        Cause.KEY_SECRET_SWAPPED,
-        Cause.DAMAGED_SECRET,
-        Cause.EMPTY_CREDENTIALS,
-        Cause.SHARED_STATE,
-        Cause.ENCODING_DAMAGE,
-    }
-)
 _REFUSED: Final = frozenset(
     rule.id for rule in RULES.values() if rule.severity is Severity.REFUSED and rule.id != "time/iat_ahead"
 )
 
 
 class Visible(msgspec.Struct, frozen=True, gc=False):
-    """Something seen in the signature. `speaks_for`: the causes that it supports; `raises`: the one it names itself."""
+    """Something seen in the signature. `speaks_for`: causes that it supports beyond those that its findings point to;
+    `raises`: the one that it names itself."""
 
     what: str
     holds: Predicate
@@ -84,7 +76,7 @@ def _refusable(join: JoinSeen) -> bool:
 
 VISIBLE: Final = (
     Visible("iat was still ahead", _iat_ahead, LEAD_CAUSES),
-    Visible("the HMAC was wrong", _mac_wrong, _MAC_CAUSES),
+    Visible("the HMAC was wrong", _mac_wrong, frozenset({Cause.SHARED_STATE})),
     Visible(
         "the meeting was another",
         _meeting_differs,
@@ -94,7 +86,7 @@ VISIBLE: Final = (
     Visible(
         "the lifetime was out of range",
         partial(_has, "time/lifetime"),
-        frozenset({Cause.LIFETIME_TOO_SHORT, Cause.LIFETIME_TOO_LONG}),
+        frozenset(),
     ),
     Visible("the signature had expired", _expired, frozenset({Cause.STALE_SIGNATURE}), Cause.STALE_SIGNATURE),
     Visible(
@@ -106,9 +98,17 @@ VISIBLE: Final = (
     Visible(
         "the signature had a finding that Zoom refuses",
         _refusable,
-        frozenset(Cause) - LEAD_CAUSES - _MAC_CAUSES - {Cause.MEETING_MISMATCH},
+        frozenset(),
     ),
 )
+
+
+def pointing_to(cause: Cause) -> Visible:
+    """That the signature had what points to this cause."""
+    findings = frozenset(FINDINGS_OF.get(cause, ()))
+    return Visible(
+        "the signature had it", lambda join: not findings.isdisjoint(join.findings), frozenset({cause})
+    )
 
 
 def hidden(joins: Sequence[JoinSeen]) -> list[Hidden]:

@@ -14,6 +14,7 @@ import msgspec
 
 from ..offsets import Interval
 from ..signature import Format
+from .clock_readings import clock_offset, host
 from .exact import binomial_tail
 from .leads import SECOND_S, Lead, moved, surely_moved
 
@@ -27,6 +28,11 @@ BY_CHANCE_MIXED: Final = 1e-9
 
 TWICE: Final = 1.012
 """How far two roundings reach, in steps: half a step of seconds, and half of one of 131 072 milliseconds."""
+
+LONGEST_S: Final = 60.0
+"""What the exchanges at both ends may add to the spread."""
+
+ENOUGH_DELAYS: Final = 100
 
 MOVED_S: Final = 2.0
 """Two tokens with one iat, issued so far apart, cannot both be rounded to a second."""
@@ -65,6 +71,8 @@ class Quantised(msgspec.Struct, frozen=True, gc=False):
     likely_margin: float
     spread: Interval
     twice: bool
+    clock_s: float = 0.0
+    """How far the signer's clock is ahead of the reference; 0 where it may be right."""
 
     def fits(self, iat: float) -> bool:
         """Whether this iat has the residue."""
@@ -75,15 +83,20 @@ class Quantised(msgspec.Struct, frozen=True, gc=False):
         """The share of signatures whose iat is ahead at signing."""
         return self.share * self.ahead(self.likely_margin)
 
+    def predicted_after(self, delays: Sequence[float]) -> float:
+        """The share of joins that come before iat has passed, for these seconds from sending to joining."""
+        some = delays[-ENOUGH_DELAYS:] or (0.0,)
+        return self.share * sum(self.ahead(self.likely_margin + max(0.0, each)) for each in some) / len(some)
+
     def ahead(self, margin_s: float) -> float:
         """The share that would be ahead at signing if iat were set back by so much."""
-        return ahead_share(max(0.0, margin_s), self.step_s, twice=self.twice)
+        return ahead_share(max(0.0, margin_s) - self.clock_s, self.step_s, twice=self.twice)
 
     @property
     def heals_s(self) -> float:
         """How long a refused signature takes at most until its iat has passed."""
         reach = self.step_s * (TWICE if self.twice else 0.5)
-        return max(0.0, reach - self.likely_margin)
+        return max(0.0, reach - self.likely_margin + self.clock_s)
 
 
 def step_of(iat: float, format_: str) -> float:
@@ -106,7 +119,10 @@ def quantised(of: Sequence[Lead]) -> Quantised | None:
     if step < 2:
         return None
     fresh = [lead for lead in of if lead.fresh]
-    return _judged(fresh, of, step) or _judged_standing(of, step) or _judged_by_plateaus(of, step)
+    found = _judged(fresh, of, step) or _judged_standing(of, step) or _judged_by_plateaus(of, step)
+    if found is None or found.spread.hi - found.spread.lo > 2 * TWICE * step + LONGEST_S:
+        return None  # No float is so far off: iat is taken from a coarser grid, say the begin of the day.
+    return found
 
 
 class _Common(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +142,8 @@ def _judged(fresh: Sequence[Lead], of: Sequence[Lead], step: float) -> Quantised
     if surely_moved(hits) <= MOVED_S:
         return None
     all_of_them = common.on == common.of
-    if common.on >= MANY_IATS and common.chance <= (BY_CHANCE if all_of_them else BY_CHANCE_MIXED):
+    by_residue = common.chance <= (BY_CHANCE if all_of_them else BY_CHANCE_MIXED)
+    if common.on >= MANY_IATS and by_residue and (all_of_them or _ahead(hits)):
         return _described(hits, fresh, of, common, step)
     if all_of_them and common.of >= 2 and len(hits) >= FEW_TOKENS and (_one_iat_moved(hits) or _ahead(hits)):
         return _described(hits, fresh, of, common, step)
@@ -198,13 +215,19 @@ def _described(
     hits: Sequence[Lead], among: Sequence[Lead], of: Sequence[Lead], common: _Common, step: float
 ) -> Quantised:
     """`hits` of the tokens `among`; `of`: those that were handed out again besides."""
-    share = len(hits) / len(among)
+    first, last = min(lead.at for lead in hits), max(lead.at for lead in hits)
+    # Of the time in which it was so: not of the time before, nor of that after the mend.
+    share = len(hits) / sum(first <= lead.at <= last for lead in among)
     again = [lead for lead in of if _residue(lead.iat, step) == common.residue]
     # Tokens of one meeting are the same on a plateau: no cache aged them.
     hits = again if moved(again) <= step + SECOND_S else hits
+    clock = clock_offset(hits)
+    if clock is not None and clock.lo <= SECOND_S and clock.hi >= -SECOND_S:
+        clock = None  # Right enough to be taken for right.
+    offset = 0.0 if clock is None else (clock.lo + clock.hi) / 2
     spread = Interval(min(lead.lo for lead in hits), max(lead.hi for lead in hits))
     after = -common.residue / 1000 % step
-    by_one, by_two = _margin(hits, step * 0.5), _margin(hits, step * TWICE)
+    by_one, by_two = _margin(hits, step * 0.5, offset), _margin(hits, step * TWICE, offset)
     # Set back after rounding by what the residue says, which must fit; else it was rounded in another way.
     twice = moved(hits) > step + 2 or (after > 0 and _set_back_after(by_one, after, step) is None)
     margin = by_two if twice else by_one
@@ -222,17 +245,18 @@ def _described(
         likely_margin=_likely(margin),
         spread=spread,
         twice=twice,
+        clock_s=offset,
     )
 
 
-def _margin(hits: Sequence[Lead], reach: float) -> Interval:
+def _margin(hits: Sequence[Lead], reach: float, clock_s: float) -> Interval:
     """By how much iat is set back before it is rounded to within `reach`, give or take the second that iat has.
 
-    The signer's clock is taken for this host's, give or take its measured offset.
+    `clock_s`: how far the signer's clock is ahead of the reference.
     """
-    offset = _clock_offset(hits)
-    lo = max(-lead.hi + offset - reach for lead in hits)
-    hi = min(-lead.lo + offset + reach for lead in hits)
+    by_reference = [(lead.lo + host(lead).lo, lead.hi + host(lead).hi) for lead in hits]
+    lo = max(-high + clock_s - reach for _, high in by_reference)
+    hi = min(-low + clock_s + reach for low, _ in by_reference)
     return Interval(min(lo, hi) - SECOND_S, max(lo, hi) + SECOND_S)
 
 
@@ -240,15 +264,6 @@ def _set_back_after(margin: Interval, after: float, step: float) -> float | None
     """The margin that leaves this residue when it is taken off after rounding, if it is among the possible ones."""
     fitting = after + step * round(((margin.lo + margin.hi) / 2 - after) / step)
     return fitting if margin.lo <= fitting <= margin.hi else None
-
-
-def _clock_offset(hits: Sequence[Lead]) -> float:
-    """The signer's clock against this host's, by its newest measurement; 0 where there is none."""
-    for lead in reversed(hits):
-        offset = lead.kept.seen.issuance.backend_clock_offset_s
-        if offset is not None:
-            return offset
-    return 0.0
 
 
 def _likely(margin: Interval) -> float:

@@ -31,7 +31,7 @@ class SignatureSeen(msgspec.Struct, frozen=True, gc=False):
 
 
 class JoinSeen(msgspec.Struct, frozen=True, gc=False):
-    """A join, with what its receipt knew of the signature.
+    """A join, with what its receipt knew of the signature, by the reference clock where this host's is measured.
 
     `at` is the wall time of the join, else of its report; `token_age_s` join time - iat, negative where iat was still
     ahead; `left_s` exp - join time; `delay_s` join time - the time the signature was sent; `receipt` a digest of the
@@ -58,14 +58,14 @@ class JoinSeen(msgspec.Struct, frozen=True, gc=False):
     def of(cls, record: JoinRecord) -> JoinSeen:
         """What of a row of the ledger is evidence."""
         issuance, result, joined_at = record.issuance, record.result, record.joined_at
-        exp = issuance.exp
+        exp, own, age = issuance.exp, issuance.clock_offset_s or 0.0, record.token_age_s
         return cls(
             at=record.received_at if joined_at is None else joined_at,
             outcome=result.outcome,
             code=result.code,
             receipt=hash(issuance.receipt_id),
-            token_age_s=record.token_age_s,
-            left_s=None if exp is None or joined_at is None else exp - joined_at,
+            token_age_s=None if age is None else age - own,
+            left_s=None if exp is None or joined_at is None else exp - joined_at + own,
             delay_s=None if joined_at is None else joined_at - issuance.sent_at,
             clock_bound_s=issuance.clock_bound_s,
             replica=issuance.replica,

@@ -14,13 +14,12 @@ from .lead_causes import lead_causes
 from .leads import Lead, constant, leads
 from .mends import advice
 from .persistence import is_over
-from .windows import WINDOW_S, BackendWindow, Kept, ReplicaWindow, Slot, in_order
+from .windows import GONE_S, WINDOW_S, BackendWindow, Kept, ReplicaWindow, Slot, in_order
 from .wording import percent
 
 CLEAN: Final = 8
 """So many signatures without a fault clear a replica of it."""
 
-GONE_S: Final = 180.0
 NAMED: Final = 5
 UNKNOWN: Final = "(unnamed)"
 POOLED: Final = 1024

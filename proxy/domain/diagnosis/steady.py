@@ -23,11 +23,18 @@ WRONG_CLOCK_S: Final = 3.0
 """A clock within it is right enough: two seconds are common, and a bound may just miss."""
 
 QUARTER_HOUR_S: Final = 900
-ZONE_MARGINS_S: Final = (0, 10, 15, 20, 30, 45, 60, 90, 120)
+ZONE_MARGINS_S: Final = (0, 10, 15, 20, 30, 45, 60, 90, 120, 7200)
+ZONES: Final = frozenset({*range(-48, 60, 4), -38, -14, -10, 14, 18, 22, 23, 26, 35, 38, 42, 51, 55} - {0})
+"""In quarters of an hour: whole hours from -12 to +14, and those beside them that the tz database has today."""
+
 ZONE_SLACK_S: Final = 5.0
 ZONE_MAX_S: Final = 14 * 3600 + ZONE_SLACK_S
 HONEST_MARGIN_S: Final = 7200
 """Some set iat back by two hours: a shift backwards is a time zone beyond it only."""
+
+SURE: Final = 0.97
+ONE_OF_TWO: Final = 0.6
+"""Two clocks differ and nothing else tells which of them is wrong: fleet.py may know more."""
 
 SEEN_AHEAD_S: Final = 0.05
 AHEAD_PART: Final = 0.2
@@ -93,7 +100,7 @@ def _zone(seen: Steady) -> Suspicion | None:
     )
     return Suspicion(
         Cause.TIMEZONE_SHIFT,
-        0.95 if clock is not None else 0.9,
+        0.95 if clock is not None else 0.8,
         evidence,
         advice(Cause.TIMEZONE_SHIFT),
         predicted_share=seen.share if quarters > 0 else None,
@@ -104,12 +111,13 @@ def _zone(seen: Steady) -> Suspicion | None:
 def _quarters(shift: Interval) -> int | None:
     """The zone in quarters of an hour, east positive, less one of the usual margins; None where it is none."""
     middle, slack = _middle(shift), ZONE_SLACK_S + (shift.hi - shift.lo) / 2
-    if slack > 2 * ZONE_SLACK_S or abs(middle) > ZONE_MAX_S:
+    if slack > 2 * ZONE_SLACK_S or not QUARTER_HOUR_S / 2 < abs(middle) <= ZONE_MAX_S:
         return None
     for margin in ZONE_MARGINS_S:
         quarters = round((middle + margin) / QUARTER_HOUR_S)
         off = abs(middle + margin - quarters * QUARTER_HOUR_S)
-        if off <= slack and (quarters > 0 or quarters * QUARTER_HOUR_S < -HONEST_MARGIN_S):
+        is_zone = quarters in ZONES and (quarters > 0 or quarters * QUARTER_HOUR_S < -HONEST_MARGIN_S)
+        if off <= slack and is_zone:
             return quarters
     return None
 
@@ -125,11 +133,12 @@ def wrong_clock(of: Sequence[Lead], clock: Interval | None, seen: Steady | None 
         f"By its Date headers the clock is {abs(offset):.2f} s {'ahead of' if ahead else 'behind'} {_against(of)}, "
         f"give or take {bound:.2f} s.{so_iat}"
     )
+    confidence = SURE if host_is_measured(of) else ONE_OF_TWO
     if not ahead:
-        return Suspicion(Cause.BACKEND_CLOCK_BEHIND, 0.97, evidence, advice(Cause.BACKEND_CLOCK_BEHIND))
+        return Suspicion(Cause.BACKEND_CLOCK_BEHIND, confidence, evidence, advice(Cause.BACKEND_CLOCK_BEHIND))
     return Suspicion(
         Cause.BACKEND_CLOCK_AHEAD,
-        0.97,
+        confidence,
         evidence,
         _set_back(clock.hi),
         predicted_share=None if seen is None else _predicted(seen),
@@ -148,7 +157,7 @@ def _ahead_for_no_reason(seen: Steady) -> Suspicion | None:
     evidence = f"{_in_all(seen)}; {date}."
     return Suspicion(
         Cause.BACKEND_CLOCK_AHEAD,
-        0.7 if clock is None else 0.6,
+        0.7 if clock is None and host_is_measured(seen.of) else ONE_OF_TWO,
         evidence,
         _set_back(lead.hi),
         predicted_share=_predicted(seen),

@@ -25,6 +25,9 @@ ENOUGH: Final = 1e-6
 LEANING: Final = 0.05
 PER_MOMENT: Final = 4
 
+OUTER: Final = 0.1
+"""The first and the last tenth of the failures may be any odd ones."""
+
 NOISE: Final = 1e-6
 """Of floating point: 5.9999999 joins are six."""
 
@@ -131,6 +134,20 @@ def table(what: str, predicate: Predicate, joins: Sequence[JoinSeen], tries: int
     b, c = _up(first.size * (1 - first.share)), _up(second.size * second.share)
     chance = fisher(a, b, c, d)
     return Table(what, first, second, min(1.0, chance * max(1, tries)), chance)
+
+
+def while_failing(joins: Sequence[JoinSeen], predicate: Predicate) -> list[JoinSeen]:
+    """The joins of the time in which most failures of which it holds lie.
+
+    Something that fails everybody for a minute while one group joins more than the others is no fault of the group:
+    only those who joined meanwhile can show that others were spared.
+    """
+    at = sorted(join.at for join in joins if refused(join) and predicate(join))
+    if not at:
+        return []
+    last = len(at) - 1
+    begin, end = at[math.floor(OUTER * last)], at[math.ceil((1 - OUTER) * last)]
+    return [join for join in joins if begin <= join.at <= end]
 
 
 def too_many(of: Counts, tries: int) -> float:

@@ -21,7 +21,12 @@ WINDOW_S: Final = 1800.0
 JOINS_WINDOW_S: Final = 3600.0
 
 MAX_REPLICAS: Final = 64
-"""Beyond it the replica that was silent for longest is forgotten: pods come and go."""
+"""Beyond it they are taken together, under OTHERS; one that is gone makes room: pods come and go."""
+
+GONE_S: Final = 180.0
+"""A replica that was silent for so long while others answered."""
+
+OTHERS: Final = "(others)"
 
 NEWEST: Final = 32
 """So many signatures of a replica are kept whatever the traffic."""
@@ -194,6 +199,7 @@ class BackendWindow:
         self.news = 0
         """How many signatures and joins were taken in so far: a look without news finds nothing new."""
         self.joins_taken = 0
+        self._made_room_at = 0.0
         self._tokens: dict[int, float] = {}
         self._asked: deque[int] = deque(maxlen=MAX_ASKED)
 
@@ -208,7 +214,7 @@ class BackendWindow:
             if offset is None or issuance.iat is None or abs(offset) > ABSURD_S
             else issuance.iat - offset
         )
-        replica = self._replica(issuance.replica or UNNAMED)
+        replica = self._replica(issuance.replica or UNNAMED, at)
         slot = replica.tally.slot(at)
         slot.total += 1
         token = seen.token
@@ -217,6 +223,7 @@ class BackendWindow:
             self._remember(token, at)
         elif token != UNKNOWN_TOKEN:
             slot.counts[REPEATED] += 1
+            self._tokens[token] = self._tokens.pop(token)  # What is still handed out is not forgotten.
         if issuance.findings:
             slot.counts.update(issuance.findings)
             if seen.meeting and seen.meeting != seen.asked and seen.meeting in self._asked:
@@ -232,8 +239,6 @@ class BackendWindow:
         slot = self.join_tally.slot(seen.at)
         slot.total += 1
         slot.counts[seen.outcome] += 1
-        if seen.code is not None:
-            slot.counts[f"code {seen.code}"] += 1
         self.joins.add(seen)
 
     def remember(self, joins: Iterable[JoinSeen]) -> None:
@@ -266,14 +271,24 @@ class BackendWindow:
             replica.spaced.clear()
         self._tokens = dict.fromkeys(self._tokens, math.inf)
 
-    def _replica(self, name: str) -> ReplicaWindow:
+    def _replica(self, name: str, at: float) -> ReplicaWindow:
         window = self.replicas.get(name)
         if window is None:
-            if len(self.replicas) >= MAX_REPLICAS:
-                silent = min(self.replicas, key=lambda each: self.replicas[each].last_at)
-                del self.replicas[silent]
+            if len(self.replicas) >= MAX_REPLICAS - 1 and name != OTHERS and not self._make_room(at):
+                return self._replica(OTHERS, at)
             window = self.replicas[name] = ReplicaWindow()
         return window
+
+    def _make_room(self, at: float) -> bool:
+        """Forget the replica that was silent for longest, if it is gone; once a minute, for there may be thousands."""
+        if abs(at - self._made_room_at) < SLOT_S:
+            return False
+        self._made_room_at = at
+        silent = min(self.replicas, key=lambda each: self.replicas[each].last_at)
+        if at - self.replicas[silent].last_at <= GONE_S:
+            return False
+        del self.replicas[silent]
+        return True
 
     def _remember(self, token: int, at: float) -> None:
         if len(self._tokens) >= MAX_TOKENS:
