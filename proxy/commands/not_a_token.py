@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from .terminal import clean
@@ -27,7 +26,7 @@ _HTML: Final = re.compile(r"<!doctype html|<html[\s>]|<body[\s>]|<head[\s>]", re
 _TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,200})", re.IGNORECASE)
 _JWT_START: Final = re.compile(r"(?<![\w+/-])ey[JA-Z][\w+/=-]{8,}")
 
-_OWN_LINE: Final = re.compile(r'\{[^\n]*"event": ?"(?:signature\.issued|join\.reported)"[^\n]*')
+_OWN_EVENT: Final = re.compile(r'"event": ?"(?:signature\.issued|join\.reported)"')
 _FINDING: Final = re.compile(r"[a-z]{2,16}/[a-z0-9_]{2,48}")
 
 MAX_NAMES: Final = 10
@@ -45,7 +44,7 @@ def _what(text: str) -> str:
     word = _WORDS.get(text.strip("\"'` ").lower())
     if word is not None:
         return f"the text {clean(text)[:40]}: {word}"
-    own_lines = _OWN_LINE.findall(text)
+    own_lines = [line for line in text.splitlines() if _OWN_EVENT.search(line)]
     if own_lines:
         return _own_log(own_lines)
     if text[0] in "{[":
@@ -55,24 +54,31 @@ def _what(text: str) -> str:
 
 def _own_log(lines: list[str]) -> str:
     """joinwatch's own log: what it found is in there, and more is not to be had from it."""
-    found = list(dict.fromkeys(each for line in lines for each in _findings(line)))
+    read = [found for line in lines if (found := _findings(line)) is not None]
+    found = list(dict.fromkeys(each for findings in read for each in findings))
     names = ", ".join(found[:MAX_NAMES]) + ("" if len(found) <= MAX_NAMES else ", …")
-    said = f"names what was found: {names} (docs/findings.md)" if found else "is empty: nothing was found"
+    said = "is empty: nothing was found" if read else "names what was found, but cannot be read here"
+    if found:
+        said = f"names what was found: {names} (docs/findings.md)"
     return (
         f"a line of joinwatch's own log, which never holds signatures; its field findings {said}. To inspect a"
         " signature, give the endpoint's reply, as curl -i prints it"
     )
 
 
-def _findings(line: str) -> Iterator[str]:
+def _findings(line: str) -> list[str] | None:
+    """None where the line is cut off or changed."""
     try:
-        value: object = json.loads(line)
+        value: object = json.loads(
+            line[line.find("{") :]
+        )  # Before it may stand what journald or a container adds.
     except (ValueError, RecursionError):
-        return
+        return None
     found = value.get("findings") if isinstance(value, dict) else None
-    for each in found if isinstance(found, list) else ():
-        if isinstance(each, str) and _FINDING.fullmatch(each):
-            yield each
+    if not isinstance(found, list):
+        return None
+    known = [each for each in found if isinstance(each, str) and _FINDING.fullmatch(each)]
+    return known if len(known) == len(found) else None
 
 
 def _page(text: str) -> str | None:

@@ -30,15 +30,13 @@ def add_parser(commands: Commands) -> None:
         "probe",
         help="ask a signature endpoint directly and say what is wrong with it",
         description="Asks a signature endpoint as a page would, from here, for a few minutes, and stops as soon as it"
-        " knows what is wrong. {meeting} and {role} in the URL or the body stand for what pages fill in. Redirects are"
-        " not followed. At most 8 requests run at once.",
+        " knows what is wrong. {meeting} and {role} in the URL or the body stand for what pages fill in. For GET,"
+        " use the names that the page uses, as in 'https://example.com/sign?meetingNumber={meeting}&role={role}'."
+        " Redirects are not followed. At most 8 requests run at once.",
         epilog="Exit codes: 0 nothing found; 1 a cause; 2 wrong use, or no signature at all; 130 interrupted.",
     )
     parser.add_argument(
-        "url",
-        metavar="URL",
-        help="of the endpoint; for GET with the names that the page uses, e.g."
-        " 'https://example.com/sign?meetingNumber={meeting}&role={role}'",
+        "url", metavar="URL", help="of the endpoint; for GET with {meeting}, in quotation marks for the shell"
     )
     parser.add_argument(
         "--method", help="default: POST, but GET where the URL has {meeting} and there is no --body"

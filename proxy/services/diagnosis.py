@@ -29,6 +29,8 @@ BUSY: Final = 20.0
 RECALL_S: Final = 5.0
 """So long the first look waits for the ledger, so that what was before comes before what is new."""
 
+RETRY_S: Final = 0.05
+
 EARLY: Final = 20_000
 READ_BACK: Final = 5000
 
@@ -157,9 +159,11 @@ class Diagnosis:
         return self._time.mono() - began
 
     async def _run(self) -> None:
-        self._begin_sync()
-        if self._syncing is not None:
-            await asyncio.wait([self._syncing], timeout=RECALL_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECALL_S):
+                while not self._recalled:
+                    await self._sync()
+                    await asyncio.sleep(RETRY_S)
         while True:
             spent_s = await self.turn()
             self._begin_sync()  # Beside the looks: a ledger that is slow does not make them blind.
@@ -200,6 +204,7 @@ class Diagnosis:
                 window.join(JoinSeen.of(record))
         self._take_early()
         self._suspicions.recall(history.open_causes, self._time.wall(), self._time.mono())
+        self._publish()
         with self._writing:
             for raised in history.open_causes:
                 self._logs.notice("cause.recalled", backend=raised.backend, cause=raised.suspicion.cause)

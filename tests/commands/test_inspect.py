@@ -437,7 +437,43 @@ def test_what_was_mended_is_said(run: Run, text: str, note: str) -> None:
     assert "mac_length" not in ran.out
 
 
+MAC = TOKEN.rpartition(".")[2]
+ALONE = json.dumps({"signature": MAC, "sdkKey": KEY})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(MAC, id="bare"),
+        pytest.param(ALONE, id="JSON"),
+        pytest.param(json.dumps({"data": {"zoom_signature": MAC}}, indent=2), id="JSON, deep"),
+        pytest.param(json.dumps(ALONE), id="JSON in JSON"),
+        pytest.param(json.dumps({"signature": "0f" * 32}), id="hexadecimal"),
+        pytest.param(reply(MAC), id="a reply"),
+        pytest.param(reply(ALONE, f"Date: {DATE}"), id="a reply with JSON"),
+    ],
+)
+def test_an_hmac_alone_is_named(run: Run, text: str) -> None:
+    ran = run("--json", *AT, "-", stdin=text)
+    assert (ran.code, ran.json["verdict"], ran.ids) == (1, "refused", ["format/hmac_only"])
+    assert MAC not in ran.out + ran.err
+    assert "inside JSON" not in run(*AT, "-", stdin=text).out
+
+
+def test_a_whole_signature_is_preferred_to_an_hmac_alone(run: Run) -> None:
+    assert run("--json", *AT, json.dumps({"signature": MAC, "jwt": TOKEN})).json["verdict"] == "ok"
+
+
 # There is none
+
+
+def issued(*findings: str, **also: object) -> str:
+    """A line of joinwatch's own log."""
+    line = {"timestamp": "2026-11-22T00:00:00.000Z", "level": "info", "event": "signature.issued"}
+    return json.dumps(line | {"findings": findings} | also, separators=(",", ":"))
+
+
+OWN = "a line of joinwatch's own log, which never holds signatures; its field findings "
 
 
 @pytest.mark.parametrize(
@@ -451,6 +487,29 @@ def test_what_was_mended_is_said(run: Run, text: str, note: str) -> None:
         pytest.param("[object Object]", "give its field that holds the signature", id="an object as text"),
         pytest.param("Promise { <pending> }", "await the Promise", id="a Promise as Node prints it"),
         pytest.param('{"meetingNumber":"1","role":0}', "its fields are meetingNumber, role", id="JSON"),
+        pytest.param(
+            json.dumps({"signature": CLIENT_SECRET}), "its fields are signature", id="a secret in its place"
+        ),
+        pytest.param(json.dumps({"hash": MAC}), "its fields are hash", id="43 characters that mean nothing"),
+        pytest.param(
+            issued("time/iat_ahead", "claims/mn_type"),
+            OWN + "names what was found: time/iat_ahead, claims/mn_type (docs/findings.md). To inspect",
+            id="an own log line",
+        ),
+        pytest.param(issued(), OWN + "is empty: nothing was found. To", id="a clean own log line"),
+        pytest.param(
+            f"joinwatch-1  | {issued('time/iat_ahead')}\nx {issued('time/iat_ahead', 'time/expired')}\n{issued()[:-9]}",
+            OWN + "names what was found: time/iat_ahead, time/expired (",
+            id="several own log lines",
+        ),
+        pytest.param(
+            issued("\x1b[31m", "a/" + "b" * 99),
+            OWN + "names what was found, but cannot be read here",
+            id="a hostile own log line",
+        ),
+        pytest.param(
+            issued("time/expired")[:-3], OWN + "names what was found, but cannot be", id="a cut own log line"
+        ),
         pytest.param("{}", "an empty JSON object", id="an empty object"),
         pytest.param("[1,2]", "a JSON list without one", id="a list"),
         pytest.param("{oops", "like JSON that cannot be read", id="broken JSON"),

@@ -48,6 +48,11 @@ def ran(*arguments: str) -> int:
             (URL, "--every", "100ms"), "'100ms' is not between 1.5 s and 3600 s", id="too much load"
         ),
         pytest.param(("localhost",), "the URL is not an http:// or https:// one", id="a URL that is none"),
+        pytest.param(
+            (URL, "--method", "GET"),
+            "write ?meetingNumber={meeting}&role={role} at the URL's end, with the names that the page uses",
+            id="GET for no meeting",
+        ),
         pytest.param((URL, "--body", "{"), "--body is not JSON", id="a body that is none"),
         pytest.param(
             (URL, "--header", BACKEND_TOKEN), "--header number 1 is not", id="a header that is none"
@@ -99,8 +104,10 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         "--secret-file",
         "Redirects are",
         "Exit codes: 0 nothing found; 1 a cause; 2",
+        "'https://example.com/sign?meetingNumber={meeting}&role={role}'",
+        "default: POST, but GET where the URL has {meeting} and there is no --body",
     ):
-        assert word in out
+        assert word in " ".join(out.split())
 
 
 # The result

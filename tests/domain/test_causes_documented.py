@@ -54,6 +54,14 @@ def test_sections_have_the_lines_of_code(cause: Cause) -> None:
 
 
 @pytest.mark.parametrize("cause", Cause)
+def test_sections_say_what_else_changes_with_a_line(cause: Cause) -> None:
+    told = part(SECTIONS[cause], "To mend")
+    also = {fix.also for fix in MENDS[cause].lines.values()} - {""}
+    assert all(each in told for each in also)
+    assert ("long too" in told) is bool(also)
+
+
+@pytest.mark.parametrize("cause", Cause)
 def test_sections_name_what_exists(cause: Cause) -> None:
     findings = set(re.findall(r"`((?:time|mac|claims|request|reply|format)/[a-z0-9_]+)`", SECTIONS[cause]))
     assert findings <= set(RULES)
@@ -70,14 +78,14 @@ def test_advice_is_one_short_line(cause: Cause) -> None:
         assert "\n" not in said
         assert said.endswith(".")
         fix = None if language is None else MENDS[cause].lines.get(language)
-        assert fix is None or (fix.wrong in said and fix.right in said)
+        assert fix is None or (fix.wrong in said and fix.right in said and fix.also in said)
         assert fix is not None or not MENDS[cause].lines or f"docs/causes.md#{cause}." in said
 
 
 def test_float32_names_javas_line_where_the_language_is_unknown() -> None:
     said = advice(Cause.FLOAT32_ROUNDING)
     assert "In Java, instead of `long iat = Math.round(System.currentTimeMillis() / 1000);`" in said
-    assert said.endswith("Other languages: docs/causes.md#float32_rounding.")
+    assert said.endswith("60;`; make iat and exp long too. Other languages: docs/causes.md#float32_rounding.")
 
 
 @pytest.mark.parametrize("cause", Cause)

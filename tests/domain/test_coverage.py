@@ -21,7 +21,7 @@ def named(told_by: str) -> tuple[set[str], set[str]]:
     """The findings and the causes that a row names; its other words in backticks are neither."""
     quoted = set(re.findall(r"`([a-z0-9_/]+)`", told_by))
     findings = {each for each in quoted if "/" in each}
-    return findings, quoted - findings - {"meeting_from", "local"}
+    return findings, quoted - findings - {"meeting_from", "signature_intact", "local"}
 
 
 def test_there_are_39_reasons() -> None:

@@ -264,6 +264,27 @@ public class Cycle {{
     assert answers.split() == ["H.P.S", "H.P.SH.P.S", "H.P.S", "H.P.S"]
 
 
+@pytest.mark.parametrize(
+    ("iat", "exp", "compiles"),
+    [
+        pytest.param("int iat = Math.round(System.currentTimeMillis() / 1000);", "int", True, id="as found"),
+        pytest.param(LINES[Cause.FLOAT32_ROUNDING][Language.JAVA].right, "int", False, id="iat alone"),
+        pytest.param(LINES[Cause.FLOAT32_ROUNDING][Language.JAVA].right, "long", True, id="exp too"),
+    ],
+)
+def test_javas_exp_has_to_become_long_with_iat(tmp_path: Path, iat: str, exp: str, compiles: bool) -> None:
+    """Math.round(float) is an int, so that code that rounds so has an int exp, which takes no long."""
+    source = tmp_path / "Exp.java"
+    source.write_text(
+        f"public class Exp {{ public static void main(String[] _a) {{ {iat} {exp} exp = iat + 7200; }} }}",
+        encoding="utf-8",
+    )
+    command = [require("java"), "-XX:TieredStopAtLevel=1", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0) is compiles, done.stderr
+    assert ("incompatible types: possible lossy conversion from long to int" in done.stderr) is not compiles
+
+
 def test_every_language_has_its_lines() -> None:
     partly = {cause: set(fixes) for cause, fixes in LINES.items() if set(fixes) != set(Language)}
     assert partly == {

@@ -15,6 +15,10 @@ from proxy.services.probe_request import Template, Unusable, template
 
 URL = "http://127.0.0.1:4000/"
 MEETING = 93123456789
+NO_MEETING = (
+    "the request has no body, and its URL no {meeting}: it would ask for no meeting; write"
+    " ?meetingNumber={meeting}&role={role} at the URL's end, with the names that the page uses"
+)
 
 
 def places(asked: Template) -> tuple[str, str]:
@@ -42,7 +46,7 @@ def places(asked: Template) -> tuple[str, str]:
         pytest.param(
             URL + "?mn=m{meeting}", {"method": "GET"}, ("None", "None"), id="not alone in its field"
         ),
-        pytest.param(URL, {"method": "GET"}, ("None", "None"), id="no placeholder"),
+        pytest.param(URL, {"body": '{"mn": 1}'}, ("None", "None"), id="no placeholder"),
         pytest.param(
             URL,
             {"body": "mn={meeting}", "headers": ["content-type: application/x-www-form-urlencoded"]},
@@ -82,9 +86,41 @@ def test_the_places_are_found(url: str, how: dict[str, Any], expected: tuple[str
             None,
             id="escapes stay",
         ),
-        pytest.param(URL + "?mn={meeting}", {}, ("POST", "/", "mn=93123456789"), b"", None, id="in the URL"),
-        pytest.param("http://example.com", {"method": "GET"}, ("GET", "/", ""), b"", None, id="no path"),
-        pytest.param(URL, {"body": ""}, ("POST", "/", ""), b"", None, id="no body"),
+        pytest.param(
+            URL + "?mn={meeting}", {}, ("GET", "/", "mn=93123456789"), b"", None, id="in the URL, so GET"
+        ),
+        pytest.param(
+            URL + "?mn={meeting}",
+            {"method": "POST"},
+            ("POST", "/", "mn=93123456789"),
+            b"",
+            None,
+            id="in the URL, and POST is said",
+        ),
+        pytest.param(
+            URL + "?mn={meeting}",
+            {"body": "[{role}]"},
+            ("POST", "/", "mn=93123456789"),
+            b"[0]",
+            "application/json",
+            id="in the URL, and a body",
+        ),
+        pytest.param(
+            "http://example.com?mn={meeting}",
+            {"body": ""},
+            ("POST", "/", "mn=93123456789"),
+            b"",
+            None,
+            id="no path, no body",
+        ),
+        pytest.param(
+            "http://example.com#{meeting}",
+            {},
+            ("POST", "/", ""),
+            b'{"meetingNumber": "93123456789", "role": 0}',
+            "application/json",
+            id="a fragment names nothing",
+        ),
         pytest.param(
             URL,
             {"body": "[{role}]", "headers": ["Content-Type: text/plain", "X-A: 1", "X-A:"]},
@@ -125,6 +161,10 @@ def test_the_shown_url_has_no_password_and_no_query() -> None:
             "http://m{meeting}.example.com/", {}, "the URL has a placeholder in its host", id="host"
         ),
         pytest.param(URL, {"method": "GET /"}, "--method is not an HTTP method", id="method"),
+        pytest.param(URL, {"method": "GET"}, NO_MEETING, id="GET without a meeting"),
+        pytest.param(URL + "?role={role}", {"method": "get"}, NO_MEETING, id="GET with a role only"),
+        pytest.param(URL + "#{meeting}", {"method": "GET"}, NO_MEETING, id="GET with it in the fragment"),
+        pytest.param(URL, {"body": ""}, NO_MEETING, id="POST of nothing"),
         pytest.param(URL, {"body": "{meeting}}"}, "--body is not JSON (", id="not JSON"),
         pytest.param(
             URL, {"headers": ["A: b", "s3cr3t-not-real"]}, "--header number 2 is not", id="no colon"

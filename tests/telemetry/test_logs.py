@@ -224,7 +224,7 @@ def signature_failed(logs: Logs) -> None:
         ),
         pytest.param(
             lambda logs: logs.cause_cleared(RAISED, 61.00000049),
-            "info",
+            "warning",
             "cause.cleared",
             {"backend": "java", "cause": "float32_rounding", "replicas": ["pod-1", "pod-2"], "held_s": 61.0},
             id="cause.cleared",

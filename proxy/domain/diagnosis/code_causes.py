@@ -25,8 +25,9 @@ CODES: Final[Mapping[Cause, frozenset[str]]] = {
 """What Zoom itself says with its code."""
 
 
-def by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
-    """Add to the causes what the codes tell, unless the signatures show why already."""
+def by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> set[Cause]:
+    """Add to the causes what the codes tell, unless the signatures show why already; which ones they tell."""
+    told: set[Cause] = set()
     clean = unmarked(joins.all)
     answered = {join.code for join in joins.all}
     for cause, codes in CODES.items():
@@ -41,6 +42,7 @@ def by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
         p = too_many(of, joins.tries)
         if not of.failed or p >= ENOUGH or not still_fail(of_these, lambda _join: True, failed):
             continue
+        told.add(cause)
         named = ", ".join(sorted({join.code or "" for join in of_these if failed(join)}))
         evidence = f"Zoom answers {named} to {described(of)} (exact test, corrected: p = {p:.0e})."
         one = causes.get(cause)
@@ -50,6 +52,7 @@ def by_codes(causes: dict[Cause, Suspicion], joins: Joins) -> None:
             # Wrong meetings may be typed by visitors; the other codes speak for themselves.
             confidence = LIKELY if cause is Cause.MEETING_MISMATCH else SURE
             causes[cause] = Suspicion(cause, confidence, evidence, advice(cause), observed_share=of.share)
+    return told
 
 
 def _contradicts(cause: Cause, join: JoinSeen) -> bool:

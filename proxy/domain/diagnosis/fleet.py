@@ -16,7 +16,7 @@ from .leads import Lead, leads
 from .mends import advice
 from .persistence import still
 from .sightings import JoinSeen
-from .steady import SURE, WRONG_CLOCK_S
+from .steady import ONE_OF_TWO, SURE, UNDATED, WRONG_CLOCK_S
 from .tables import ENOUGH, Counts, counts, described, refused, too_many
 from .windows import JOINS_WINDOW_S, BackendWindow
 
@@ -35,7 +35,7 @@ SET_BACK_S: Final = 120.0
 SURELY_AHEAD_S: Final = 2.0
 """A join is placed in time no better than that."""
 
-_CLOCKS: Final = frozenset({Cause.BACKEND_CLOCK_AHEAD, Cause.BACKEND_CLOCK_BEHIND, Cause.TIMEZONE_SHIFT})
+_CLOCKS: Final = frozenset({Cause.BACKEND_CLOCK_AHEAD, Cause.BACKEND_CLOCK_BEHIND})
 
 
 def fleet_causes(
@@ -115,33 +115,47 @@ def _weigh_clocks(
 ) -> None:
     """Where this host's clock is not measured, the clocks of the other backends tell which of two is wrong."""
     offsets: dict[str, Interval] = {}
+    dated: set[str] = set()
     for name, window in windows.items():
         newest = leads(window.last(now))
         if newest and newest[-1].kept.seen.issuance.clock_offset_s is None:
-            offset = offset_by(newest[-1]) or _by_iat(newest[-1])
+            offset = offset_by(newest[-1])
+            if offset is not None:
+                dated.add(name)
+            else:
+                offset = _by_iat(newest[-1])
             if offset is not None:
                 offsets[name] = offset
     wrong = {name for name, each in offsets.items() if each.lo > WRONG_CLOCK_S or each.hi < -WRONG_CLOCK_S}
     right = len(offsets) - len(wrong)
     for name in wrong & found.keys():
         found[name] = tuple(
-            _told_by_others(each, right, [offsets[other] for other in wrong])
-            if each.cause in _CLOCKS
+            _told_by_others(each, right, [offsets[other] for other in wrong], name in dated)
+            # A zone beside a Date is told by the two, whatever this host's clock says.
+            if each.cause in _CLOCKS or (each.cause is Cause.TIMEZONE_SHIFT and name not in dated)
             else each
             for each in found[name]
         )
 
 
-def _told_by_others(one: Suspicion, right: int, wrong: Sequence[Interval]) -> Suspicion:
+def _told_by_others(one: Suspicion, right: int, wrong: Sequence[Interval], dated: bool) -> Suspicion:
+    """As sure as if this host's clock were measured where others agree with it; what joins tell, they tell anyway."""
+    if one.confidence > SURE:
+        return one
     if right and right >= len(wrong):
         note = f" The clocks of {right} other backend{'s' if right > 1 else ''} agree with this host's."
-        return replace(one, confidence=max(one.confidence, SURE), evidence=one.evidence + note)
+        sure = UNDATED
+        if dated and one.confidence >= ONE_OF_TWO:  # What is less was doubted by the joins.
+            sure = SURE
+        elif one.confidence < ONE_OF_TWO and not dated:
+            sure = one.confidence
+        return replace(one, confidence=max(one.confidence, sure), evidence=one.evidence + note)
     if len(wrong) > 1 and _agree(wrong):
         note = (
             f" {len(wrong)} of {right + len(wrong)} backends are off by the same: it may be this host's clock, which "
             "is not measured. Configure clock.ntp or synchronise it."
         )
-        return replace(one, confidence=DOUBTED, evidence=one.evidence + note)
+        return replace(one, confidence=min(one.confidence, DOUBTED), evidence=one.evidence + note)
     note = " Nothing tells which of the two clocks is wrong: configure clock.ntp, or synchronise this host."
     return replace(one, evidence=one.evidence + note)
 
@@ -179,6 +193,6 @@ def _brackets(joins: Iterable[JoinSeen]) -> Iterator[tuple[float, float]]:
             continue
         lead = -join.token_age_s
         if refused(join) and lead > SURELY_AHEAD_S:
-            refused_at.setdefault(join.receipt, lead)
+            refused_at[join.receipt] = lead
         elif join.outcome is Outcome.JOINED and join.receipt in refused_at:
             yield lead, refused_at.pop(join.receipt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from .finding_causes import FINDINGS_OF, without_companions
 from .joins import Joins, still_fail, unmarked
 from .mends import advice
 from .predicates import LEAD_CAUSES, VISIBLE, Hidden, Visible, pointing_to
+from .sightings import JoinSeen
 from .tables import (
     ENOUGH,
     USUAL_SHARE,
@@ -42,50 +43,53 @@ NEARLY_S: Final = 2.0
 def with_joins(found: Sequence[Suspicion], joins: Joins) -> list[Suspicion]:
     """The causes that signatures told, weighed by the joins, and those that joins tell; the surest first."""
     causes = {each.cause: each for each in found}
-    by_codes(causes, joins)
-    if joins.any_refused:  # Most windows of most backends have none, and nothing to explain.
+    weighed = by_codes(causes, joins)
+    if joins.any_refused or causes:  # Most windows of most backends have neither, and nothing to explain.
         for visible in (*VISIBLE, *map(pointing_to, [cause for cause in causes if cause in FINDINGS_OF])):
-            _weigh(visible, causes, joins)
+            weighed.update(_weigh(visible, causes, joins, weighed))
+    if joins.any_refused:
         _by_circumstance(causes, joins)
     observed = joins.observed
     told = joins.told()
-    compared = [_compared(each, joins, told, observed) for each in causes.values()]
+    compared = [_compared(each, joins, told, observed, each.cause in weighed) for each in causes.values()]
     return sorted(without_companions(compared), key=lambda each: -each.confidence)
 
 
-def _weigh(visible: Visible, causes: dict[Cause, Suspicion], joins: Joins) -> None:
-    spoken_for = [cause for cause in visible.speaks_for if cause in causes]
-    if not spoken_for and visible.raises is None:
-        return
+def _weigh(
+    visible: Visible, causes: dict[Cause, Suspicion], joins: Joins, weighed: Set[Cause]
+) -> Sequence[Cause]:
+    """Which causes it has borne out or belied; those that were weighed before are left as they are."""
+    spoken_for = [cause for cause in visible.speaks_for - weighed if cause in causes]
+    raises = visible.raises if visible.speaks_for.isdisjoint(causes) else None
+    if not spoken_for and raises is None:
+        return ()
     test = table(visible.what, visible.holds, joins.judged, joins.tries)
     if visible.raises is None and test.true.total >= MANY_JOINS and _mostly_fine(test.true):
+        why = f"Joins do not bear it out: where {visible.what} {described(test.true)} failed."
         for cause in spoken_for:
-            _doubt(
-                causes,
-                cause,
-                f"Joins do not bear it out: where {visible.what} {described(test.true)} failed.",
-            )
-        return
+            causes[cause] = _doubted(causes[cause], why)
+        return spoken_for
     if not test.tells or not still_fail(joins.judged, visible.holds, refused):
-        return
+        return ()
     for cause in spoken_for:
         one = causes[cause]
         causes[cause] = replace(
             one, confidence=max(one.confidence, SURE), evidence=f"{one.evidence} Joins agree: {test}."
         )
-    if not spoken_for and visible.raises is not None:
-        _raise(causes, visible.raises, SURE, f"Joins tell: {test}.")
+    if raises is not None:
+        _raise(causes, raises, SURE, f"Joins tell: {test}.")
+        return (raises,)
+    return spoken_for
 
 
 def _mostly_fine(of: Counts) -> bool:
     return wilson(of.failed, of.total)[1] < FINE
 
 
-def _doubt(causes: dict[Cause, Suspicion], cause: Cause, why: str) -> None:
+def _doubted(one: Suspicion, why: str) -> Suspicion:
     """A cause that joins belie is less likely; one that was a guess to begin with is not raised."""
-    one = causes[cause]
     confidence = DOUBTED if one.confidence > DOUBTED else UNLIKELY
-    causes[cause] = replace(one, confidence=min(one.confidence, confidence), evidence=f"{one.evidence} {why}")
+    return replace(one, confidence=min(one.confidence, confidence), evidence=f"{one.evidence} {why}")
 
 
 def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
@@ -104,7 +108,7 @@ def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
         if not best.tells or not still_fail(rest, circumstance.holds, refused):
             tested += [test for test, _ in tests]
             break
-        _raise_hidden(causes, circumstance, best, joins)
+        _raise_hidden(causes, circumstance, best, rest, joins)
         rest = [join for join in rest if not circumstance.holds(join)]
         candidates = [each for each in candidates if each is not circumstance]
     of = counts(rest)
@@ -115,11 +119,13 @@ def _by_circumstance(causes: dict[Cause, Suspicion], joins: Joins) -> None:
         _raise(causes, Cause.UNEXPLAINED, 0.9, _ruled_out(of, p, tested, joins))
 
 
-def _raise_hidden(causes: dict[Cause, Suspicion], what: Hidden, test: Table, joins: Joins) -> None:
+def _raise_hidden(
+    causes: dict[Cause, Suspicion], what: Hidden, test: Table, rest: Sequence[JoinSeen], joins: Joins
+) -> None:
     more = ""
     if what.cause is Cause.UNEXPLAINED:
         more = " Nothing in the signatures differs between the views."
-    share = test.true.total / len(joins.judged) * test.true.share
+    share = sum(refused(join) and what.holds(join) is True for join in rest) / len(joins.judged)
     replicas = (what.value,) if what.cause is Cause.REPLICA_SPECIFIC else ()
     one = causes.get(what.cause)
     if one is not None:
@@ -157,13 +163,15 @@ def _raise(
     causes[cause] = Suspicion(cause, confidence, evidence, advice(cause), observed_share=observed)
 
 
-def _compared(one: Suspicion, joins: Joins, told: str, observed: float | None) -> Suspicion:
-    """With the share observed beside the share predicted; a prediction that many joins belie is doubted."""
-    causes = {one.cause: replace(one, evidence=f"{one.evidence} {told}")}
-    if one.predicted_share is not None and joins.ended >= MANY_JOINS and one.confidence < SURE:
-        _, most = wilson(joins.refused, joins.ended)
-        if most < one.predicted_share / 4:
-            _doubt(causes, one.cause, "Far fewer joins fail than that would make fail.")
-    return replace(
-        causes[one.cause], observed_share=observed if one.observed_share is None else one.observed_share
+def _compared(one: Suspicion, joins: Joins, told: str, observed: float | None, weighed: bool) -> Suspicion:
+    """With the share observed beside the share predicted; a prediction that many joins belie is doubted, once."""
+    compared = replace(
+        one,
+        evidence=f"{one.evidence} {told}",
+        observed_share=observed if one.observed_share is None else one.observed_share,
     )
+    if weighed or one.predicted_share is None or joins.ended < MANY_JOINS or one.confidence >= SURE:
+        return compared
+    _, most = wilson(joins.refused, joins.ended)
+    belied = most < one.predicted_share / 4
+    return _doubted(compared, "Far fewer joins fail than that would make fail.") if belied else compared

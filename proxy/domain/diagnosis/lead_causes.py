@@ -7,10 +7,10 @@ from typing import Final
 
 from .base import Cause, Suspicion
 from .clock_readings import clock_offset, offset_by_own_dates
-from .leads import Lead, constant, groups
+from .leads import Lead, constant, groups, moved
 from .mends import advice
 from .persistence import goes_on
-from .quantisation import MANY_IATS, Quantised, quantised
+from .quantisation import MANY_IATS, MOVED_S, Quantised, quantised
 from .steady import NEEDED, steady_cause, wrong_clock
 from .wording import percent, seldom, stands
 
@@ -33,6 +33,8 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
             for group in several
         ]
         return list({each.cause: each for each in found if each is not None}.values())
+    if moved([lead for lead in of if lead.fresh and lead.iat == newest[-1].iat]) > MOVED_S:
+        return []  # iat stands still while time goes on, say at the begin of the hour: that is no clock.
     if constant(newest) is None:  # Perhaps it was another before: a mended clock, a deployment.
         newest = newest[-2 * NEEDED :]
     cause = steady_cause(newest, clock_offset(newest), delays)

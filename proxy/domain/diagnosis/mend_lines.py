@@ -25,12 +25,11 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A line that makes the cause, and the one to write in its place."""
+    """A line that makes the cause, the one to write in its place, and what else has to change for it to compile."""
 
     wrong: str
     right: str
     also: str = ""
-    """What else to change where the line alone would not compile."""
 
 
 Lines = Mapping[Language, str]

@@ -36,6 +36,9 @@ SURE: Final = 0.97
 ONE_OF_TWO: Final = 0.6
 """Two clocks differ and nothing else tells which of them is wrong: fleet.py may know more."""
 
+UNDATED: Final = 0.7
+"""iat is ahead, and no Date header tells whether it is the clock or the code."""
+
 SEEN_AHEAD_S: Final = 0.05
 AHEAD_PART: Final = 0.2
 NO_DELAY_S: Final = 5.0
@@ -116,7 +119,8 @@ def _quarters(shift: Interval) -> int | None:
     for margin in ZONE_MARGINS_S:
         quarters = round((middle + margin) / QUARTER_HOUR_S)
         off = abs(middle + margin - quarters * QUARTER_HOUR_S)
-        is_zone = quarters in ZONES and (quarters > 0 or quarters * QUARTER_HOUR_S < -HONEST_MARGIN_S)
+        fails = quarters > 0 and middle > 0  # A zone that the margin hides is taken for a margin.
+        is_zone = quarters in ZONES and (fails or quarters * QUARTER_HOUR_S < -HONEST_MARGIN_S)
         if off <= slack and is_zone:
             return quarters
     return None
@@ -157,7 +161,7 @@ def _ahead_for_no_reason(seen: Steady) -> Suspicion | None:
     evidence = f"{_in_all(seen)}; {date}."
     return Suspicion(
         Cause.BACKEND_CLOCK_AHEAD,
-        0.7 if clock is None and host_is_measured(seen.of) else ONE_OF_TWO,
+        UNDATED if clock is None and host_is_measured(seen.of) else ONE_OF_TWO,
         evidence,
         _set_back(lead.hi),
         predicted_share=_predicted(seen),

@@ -105,6 +105,18 @@ def test_an_incident_that_is_over() -> None:
     assert named(diagnose(windows, START + 800)) == {"a": set(), "b": set(), FLEET: set()}
 
 
+def test_joins_at_all_backends_within_the_same_moments_are_worth_no_less() -> None:
+    """What one backend is worth beside the others is the sum of what each is worth by itself."""
+    windows = {name: backend(0.5, seed, gap_s=30) for seed, name in enumerate("abcdef")}
+    assert named(diagnose(windows, NOW))[FLEET] == {Cause.ZOOM_SIDE}
+
+
+def test_failures_of_one_busy_backend_are_not_those_of_all() -> None:
+    """Left out one by one: without the busy one too little is left."""
+    windows = {"busy": backend(0.5, 1, gap_s=3), "quiet": backend(0.5, 2, gap_s=300)}
+    assert named(diagnose(windows, NOW))[FLEET] == set()
+
+
 def tried(*tries: tuple[float, Outcome], receipt: int = 1, findings: tuple[str, ...] = ()) -> Scene:
     """One token, joined with at these leads of iat."""
     scene = Scene()
@@ -120,9 +132,12 @@ def tried(*tries: tuple[float, Outcome], receipt: int = 1, findings: tuple[str, 
     ("scene", "between"),
     [
         pytest.param(Scene(), None, id="no joins"),
-        pytest.param(tried((20, REFUSED), (-1, JOINED)), Interval(-1, 20), id="fails, then works"),
+        pytest.param(tried((20, REFUSED), (-1, JOINED)), Interval(0, 20), id="fails, then works"),
         pytest.param(tried((20, REFUSED), (8, REFUSED), (2, JOINED)), Interval(2, 8), id="the last failure"),
         pytest.param(tried((20, REFUSED)), None, id="fails"),
+        pytest.param(tried((2, REFUSED), (-8, JOINED)), None, id="not surely ahead when refused"),
+        pytest.param(tried((2.1, REFUSED), (-8, JOINED)), Interval(0, 2.1), id="surely ahead when refused"),
+        pytest.param(tried((8, REFUSED), (1, REFUSED), (-8, JOINED)), Interval(0, 8), id="refused again"),
         pytest.param(
             tried((2, JOINED), (20, REFUSED)),
             Interval(2, 20),
@@ -150,13 +165,22 @@ def test_tokens_that_contradict_one_another_bracket_nothing() -> None:
     assert tolerance([scene.window], START + 60) is None
 
 
+@pytest.mark.parametrize(("tokens", "between"), [(9, None), (10, Interval(1, 20))], ids=str)
+def test_the_odd_one_of_ten_is_left_out(tokens: int, between: Interval | None) -> None:
+    """Refused for something else at 3 s, and taken at 30 s once: by themselves they contradict all others."""
+    scene = Scene().add(*_tries(1, 3, 0.5), *_tries(2, 40, 30))
+    for receipt in range(3, tokens + 1):
+        scene.add(*_tries(receipt, 20, 1, START + 60 * receipt))
+    assert tolerance([scene.window], START + 900) == between
+
+
 def test_tolerance_without_ages() -> None:
     scene = Scene().add(join(START, REFUSED, receipt=1, age=None), join(START + 30, receipt=1, age=None))
     assert tolerance([scene.window], START + 60) is None
 
 
-def _tries(receipt: int, fails_at: float, works_at: float) -> list[JoinSeen]:
+def _tries(receipt: int, fails_at: float, works_at: float, iat: float = START) -> list[JoinSeen]:
     return [
-        join(START - fails_at, REFUSED, receipt=receipt, age=-fails_at),
-        join(START - works_at, JOINED, receipt=receipt, age=-works_at),
+        join(iat - fails_at, REFUSED, receipt=receipt, age=-fails_at),
+        join(iat - works_at, JOINED, receipt=receipt, age=-works_at),
     ]

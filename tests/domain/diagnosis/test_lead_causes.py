@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import zoneinfo
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import pytest
 
 from proxy.domain.causes import Cause, Suspicion, diagnose
 from proxy.domain.diagnosis.mends import advice
-from proxy.domain.diagnosis.steady import ZONE_MARGINS_S
+from proxy.domain.diagnosis.steady import ZONE_MARGINS_S, ZONES
+from proxy.domain.join_result import Outcome
 
 from .builders import RIGHT, START, Code, Offset, Scene, every, floored, join, rounded, signature
 
@@ -39,10 +42,14 @@ def test_every_zone(margin: int, date: Offset | None) -> None:
     """East of UTC it fails joins and is named; west only beyond the two hours that some take off on purpose."""
     for quarters in range(-48, 57):
         found = scene(floored(margin - 900 * quarters), 6, date=date).named()
+        is_zone = quarters in ZONES and named_at(margin)
+        # Two hours are a usual margin, too: +3:30 less as much lies where +1:30 would, which is no zone.
+        is_less_two_hours = quarters + 8 in ZONES and named_at(margin) and quarters > 0
         if quarters > 0:
-            assert found == {ZONE if named_at(margin) else AHEAD}, quarters
+            assert found == {ZONE if is_zone or is_less_two_hours else AHEAD}, quarters
         elif 900 * quarters < -7200:
-            assert found == ({ZONE} if named_at(margin) else set()), quarters
+            less_two_hours = quarters + 8 in ZONES and 900 * (quarters + 8) < -7200 and named_at(margin)
+            assert found == ({ZONE} if is_zone or less_two_hours else set()), quarters
         else:
             assert found == set(), quarters
 
@@ -57,7 +64,7 @@ def test_honest_margins_of_up_to_two_hours_are_silent(margin: int) -> None:
 
 @pytest.mark.parametrize(
     ("hours", "zone"),
-    [(5.75, "+5:45"), (14, "+14:00"), (0.25, "+0:15"), (-3, "-3:00"), (-12, "-12:00")],
+    [(5.75, "+5:45"), (14, "+14:00"), (3.5, "+3:30"), (-3, "-3:00"), (-9.5, "-9:30"), (-12, "-12:00")],
     ids=str,
 )
 def test_a_zone_is_named_in_hours(hours: float, zone: str) -> None:
@@ -65,6 +72,41 @@ def test_a_zone_is_named_in_hours(hours: float, zone: str) -> None:
     assert f", which is {zone} h less a usual margin" in found.evidence
     assert found.predicted_share == (1 if hours > 0 else None)
     assert found.heals_s == (pytest.approx(hours * 3600 - 30, abs=1) if hours > 0 else None)
+
+
+@pytest.mark.parametrize("hours", [0.25, 0.75, 2.75, 8.5, 12.25], ids=str)
+def test_where_no_zone_lies_iat_is_ahead_all_the_same(hours: float) -> None:
+    found = only(scene(floored(30 - hours * 3600), date=RIGHT))
+    assert (found.cause, found.confidence) == (AHEAD, 0.6)
+
+
+def test_every_zone_that_this_host_knows_is_one() -> None:
+    """Of the tz database that is installed here, at a time of winter and one of summer."""
+    known = {
+        offset // timedelta(minutes=15)
+        for name in zoneinfo.available_timezones()
+        for month in (1, 7)
+        if (offset := datetime(2026, month, 15, tzinfo=zoneinfo.ZoneInfo(name)).utcoffset()) is not None
+    }
+    assert known - {0} <= ZONES
+    assert len(known) > 30
+
+
+@pytest.mark.parametrize("hours", [3.5, 5.5, 9, -3.5], ids=str)
+def test_a_zone_less_two_hours(hours: float) -> None:
+    """Two hours are a usual margin; where what is left lies at another zone, that one is named."""
+    assert only(scene(floored(7200 - hours * 3600), date=RIGHT)).cause is ZONE
+
+
+@pytest.mark.parametrize("margin", [3590, 3595, 3600, 3605, 5400, 7195, 7200, 7205], ids=str)
+@pytest.mark.parametrize("date", [None, RIGHT], ids=["no Date", "Date right"])
+def test_a_margin_of_whole_hours_is_no_zone_less_two_hours(margin: int, date: Offset | None) -> None:
+    assert scene(floored(margin), date=date).named() == set()
+
+
+def test_without_a_date_a_zone_is_less_sure() -> None:
+    assert only(scene(floored(60 - 3600), date=RIGHT)).confidence == 0.95
+    assert only(scene(floored(60 - 3600))).confidence == 0.8
 
 
 def test_beyond_every_zone() -> None:
@@ -112,7 +154,8 @@ def test_a_clock_by_its_date(
         assert seen.named() == set()
     else:
         found = only(seen)
-        assert (found.cause, found.confidence) == (cause, 0.97)
+        # Unmeasured, it may be this host's clock as well.
+        assert (found.cause, found.confidence) == (cause, 0.6 if host is None else 0.97)
         assert offset in found.evidence
 
 
@@ -150,11 +193,11 @@ def test_a_clock_off_by_an_hour_is_no_zone() -> None:
 @pytest.mark.parametrize(
     ("ahead", "date", "confidence", "why"),
     [
-        pytest.param(45, None, 0.7, "there is no Date header to read its clock from", id="no Date"),
+        pytest.param(45, None, 0.6, "there is no Date header to read its clock from", id="no Date"),
         pytest.param(
             45, RIGHT, 0.6, "yet by the Date header the clock is right (-0.3 to +0.3 s)", id="Date right"
         ),
-        pytest.param(3.7, None, 0.7, "there is no Date header", id="beyond 3 s"),
+        pytest.param(3.7, None, 0.6, "there is no Date header", id="beyond 3 s"),
     ],
 )
 def test_iat_ahead_that_no_date_explains(
@@ -168,7 +211,9 @@ def test_iat_ahead_that_no_date_explains(
 
 
 def test_a_measured_host_is_not_called_unmeasured() -> None:
-    assert "not measured" not in only(scene(floored(0, 45), host=(0.0, 0.05))).evidence
+    found = only(scene(floored(0, 45), host=(0.0, 0.05)))
+    assert "not measured" not in found.evidence
+    assert found.confidence == 0.7
 
 
 @pytest.mark.parametrize(
@@ -344,9 +389,60 @@ class TestThisHostsOwnClock:
         assert found["b0"][0].confidence == 0.97
         assert found["b1"] == found["b2"] == ()
 
-    def test_off_by_different_times_all_are_accused(self) -> None:
+    def test_off_by_different_times_nobody_knows_whose_clocks_are_wrong(self) -> None:
         found = self.diagnosed(None, *[(floored(0, off), (off, 0.3)) for off in (20, 40, 100)])
-        assert [found[name][0].confidence for name in ("b0", "b1", "b2")] == [0.97] * 3
+        assert [found[name][0].confidence for name in ("b0", "b1", "b2")] == [0.6] * 3
+        assert found["b0"][0].evidence.endswith(
+            " Nothing tells which of the two clocks is wrong: configure clock.ntp, or synchronise this host."
+        )
+
+    def test_alone_it_is_one_of_two(self) -> None:
+        (found,) = self.diagnosed(None, (floored(0, 40), (40, 0.3)))["b0"]
+        assert found.confidence == 0.6
+        assert " Nothing tells which of the two clocks is wrong: " in found.evidence
+
+    def test_one_that_agrees_with_this_host_settles_it(self) -> None:
+        (found,) = self.diagnosed(None, (floored(60, -40), (-40, 0.3)), (floored(60), RIGHT))["b0"]
+        assert (found.cause, found.confidence) == (BEHIND, 0.97)
+        assert found.evidence.endswith(" The clocks of 1 other backend agree with this host's.")
+
+    def test_without_a_date_of_its_own_it_is_as_sure_as_where_this_host_is_measured(self) -> None:
+        """Others vouch for this host's clock, not for what makes iat lie ahead."""
+        (found,) = self.diagnosed(None, (floored(0, 45), None), (floored(60), RIGHT))["b0"]
+        assert (found.cause, found.confidence) == (AHEAD, 0.7)
+        (zone,) = self.diagnosed(None, (floored(60 - 3600), None), (floored(60), RIGHT))["b0"]
+        assert (zone.cause, zone.confidence) == (ZONE, 0.8)
+
+    @pytest.mark.parametrize(
+        ("offsets", "confidence"),
+        [
+            pytest.param((105, 0, 0), 0.7, id="others agree with this host"),
+            pytest.param((105, 20), 0.4, id="nobody knows"),
+            pytest.param((105, 105), 0.4, id="off by the same"),
+        ],
+    )
+    def test_what_joins_belie_is_no_surer_for_the_others(
+        self, offsets: tuple[float, ...], confidence: float
+    ) -> None:
+        scenes = [Scene().sign(floored(60, off), every(5, 30), date=(off, 0.3)) for off in offsets]
+        for at in every(5, 60, START):
+            scenes[0].add(join(at, age=-43, delay=2))
+        found = diagnose({f"b{number}": each.window for number, each in enumerate(scenes)}, START + 300)
+        assert [(one.cause, one.confidence) for one in found["b0"]] == [(AHEAD, confidence)]
+
+    def test_what_joins_bear_out_is_not_this_hosts_clock(self) -> None:
+        windows = {}
+        for name in ("b0", "b1"):
+            seen = Scene()
+            for number, at in enumerate(every(14.1, 120)):
+                seen.sign(floored(0, 45), [at], date=(45, 0.3))
+                late = number % 2 == 0
+                joined = at + (60 if late else 2)
+                outcome = Outcome.JOINED if late else Outcome.INVALID_SIGNATURE
+                seen.add(join(joined, outcome, age=joined - at - 45, delay=joined - at))
+            windows[name] = seen.window
+        found = diagnose(windows, START + 1800)
+        assert [(one.cause, one.confidence) for one in found["b0"]] == [(AHEAD, 0.99)]
 
     def test_without_date_headers_all_are_doubted(self) -> None:
         found = self.diagnosed(None, *[(floored(margin, 160), None) for margin in (60, 90, 120)])

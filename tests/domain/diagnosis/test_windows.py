@@ -11,12 +11,15 @@ import pytest
 from proxy.domain.causes import Cause
 from proxy.domain.diagnosis.sightings import JoinSeen, SignatureSeen
 from proxy.domain.diagnosis.windows import (
+    GONE_S,
     JOINS_PER_SLOT,
     MAX_ASKED,
     MAX_REPLICAS,
     MAX_TOKENS,
     MOMENTS,
     NEWEST,
+    OTHERS,
+    SLOT_S,
     SPACED,
     SPACING_S,
     SWAPPED,
@@ -115,13 +118,53 @@ def test_the_oldest_token_is_forgotten() -> None:
     assert len(window._tokens) == MAX_TOKENS
 
 
-def test_the_replica_that_was_silent_for_longest_is_forgotten() -> None:
-    window = fed([signature(START + n, START, replica=f"r{n}") for n in range(MAX_REPLICAS)])
-    window.signature(signature(START + 100, START, replica="r0"))
-    window.signature(signature(START + 101, START, replica="new"))
+def test_a_token_that_is_still_handed_out_is_not_forgotten_nor_when_it_was_first() -> None:
+    window = fed([signature(START, START, token=1)])
+    for number in range(2, 2 * MAX_TOKENS):
+        window.signature(signature(START + number / 100, START, token=number))
+        if number % 1000 == 0:
+            window.signature(signature(START + number / 100, START, token=1))
+    assert window.first_seen(1) == START
+    assert window.first_seen(2) is None
+    assert len(window._tokens) == MAX_TOKENS
+
+
+NAMED = MAX_REPLICAS - 1
+
+
+def full() -> BackendWindow:
+    """A window with as many named replicas as it takes, each seen once in their order."""
+    return fed([signature(START + n, START, replica=f"r{n}") for n in range(NAMED)])
+
+
+def test_replicas_beyond_the_most_are_taken_together() -> None:
+    window = full()
+    for number in range(500):
+        window.signature(signature(START + 63 + number / 10, START, replica=f"new{number % 5}"))
+    assert window.replicas.keys() == {f"r{n}" for n in range(NAMED)} | {OTHERS}
+    assert window.replicas[OTHERS].tally.since(0).total == 500
+    assert all(window.replicas[f"r{n}"].tally.since(0).total == 1 for n in range(NAMED))
+
+
+def test_a_replica_that_is_gone_makes_room() -> None:
+    window = full()
+    window.signature(signature(START + GONE_S, START, replica="new"))
+    assert "r0" in window.replicas, "silent for no more than that"
+    window.signature(signature(START + GONE_S + SLOT_S, START, replica="r0"))
+    window.signature(signature(START + GONE_S + SLOT_S + 1, START, replica="new"))
+    assert "r1" not in window.replicas, "silent for longest, and r0 is back"
+    assert {"r0", "r2", "new", OTHERS} < window.replicas.keys()
     assert len(window.replicas) == MAX_REPLICAS
-    assert "r1" not in window.replicas
-    assert {"r0", "new"} < window.replicas.keys()
+
+
+def test_room_is_looked_for_once_a_minute() -> None:
+    """Thousands of names a second, made up by somebody: the search must not be done for each."""
+    window = full()
+    for number in range(1000):
+        window.signature(signature(START + 1000 + number / 100, START, replica=f"new{number}"))
+    assert window.replicas.keys() == {f"r{n}" for n in range(1, NAMED)} | {"new0", OTHERS}
+    window.signature(signature(START + 1000 + SLOT_S, START, replica="later"))
+    assert "later" in window.replicas
 
 
 def test_a_hundred_thousand_replicas_and_meetings_take_no_more_room() -> None:
@@ -137,7 +180,17 @@ def test_a_hundred_thousand_replicas_and_meetings_take_no_more_room() -> None:
     assert len(window._asked) == MAX_ASKED
     assert window.news == 100_000
     assert all(len(each.newest) <= NEWEST for each in window.replicas.values())
-    assert sum(each.tally.since(0).total for each in window.replicas.values()) == len(window.replicas)
+    assert sum(each.tally.since(0).total for each in window.replicas.values()) > 80_000, (
+        "but for those forgotten"
+    )
+    assert {len(each.tally._slots) <= 30 for each in window.replicas.values()} == {True}
+
+
+def test_codes_that_strangers_make_up_take_no_room() -> None:
+    window = BackendWindow()
+    for number in range(5000):
+        window.join(join(START + number / 100, Outcome.OTHER_FAILURE, code=str(number)))
+    assert window.join_tally.since(START - 60).counts == {Outcome.OTHER_FAILURE: 5000}
 
 
 def test_the_tally_counts_by_the_minute() -> None:
@@ -232,7 +285,6 @@ def test_what_the_ledger_remembers_goes_before_what_has_come_since() -> None:
     assert window.join_tally.since(START - 60).counts == {
         Outcome.JOINED: 2,
         Outcome.INVALID_SIGNATURE: 1,
-        "code 3712": 1,
     }
 
 
