@@ -31,6 +31,9 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _NOT_SENT: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect"})
 
+_FIXED_MEETING: Final = re.compile(r"(?<![0-9])[0-9]{9,11}(?![0-9])")
+"""An endpoint that signs for meetings it knows only is asked for one and the same."""
+
 _NO_MEETING: Final = (
     f"the request has no body, and its URL no {MEETING}: it would ask for no meeting; write"
     f" ?meetingNumber={MEETING}&role={ROLE} at the URL's end, with the names that the page uses, and quote the URL for"
@@ -108,7 +111,7 @@ def template(
     marked = _parsed(_fill(url, _MEETING_MARK, _ROLE_MARK))
     if body is None:
         body = "" if method in _BODILESS or MEETING in url else DEFAULT_BODY
-    if not body and MEETING not in url:
+    if not body and MEETING not in url and not _FIXED_MEETING.search(url):
         raise Unusable(_NO_MEETING)
     fields = tuple(_field(number, text) for number, text in enumerate(headers, start=1))
     value = _json_of(body, fields)

@@ -162,6 +162,7 @@ def test_the_shown_url_has_no_password_and_no_query() -> None:
         ),
         pytest.param(URL, {"method": "GET /"}, "--method is not an HTTP method", id="method"),
         pytest.param(URL, {"method": "GET"}, NO_MEETING, id="GET without a meeting"),
+        pytest.param(URL + "?page=1234", {"method": "GET"}, NO_MEETING, id="GET with another number"),
         pytest.param(URL + "?role={role}", {"method": "get"}, NO_MEETING, id="GET with a role only"),
         pytest.param(URL + "#{meeting}", {"method": "GET"}, NO_MEETING, id="GET with it in the fragment"),
         pytest.param(URL, {"body": ""}, NO_MEETING, id="POST of nothing"),
@@ -218,3 +219,9 @@ def test_any_text_makes_a_request_or_is_refused(url: str, body: str | None, head
             asked.meeting_from, tail=ask.tail, query=ask.query, body=ask.body, content_type=None
         )
         assert str(read) == str(MEETING)
+
+
+def test_one_meeting_that_the_endpoint_knows_may_be_asked_for() -> None:
+    made = template(f"{URL}?meetingNumber=98765432101", method="GET")
+    assert made.meeting_from is None
+    assert made.ask(12345678901).query == "meetingNumber=98765432101"

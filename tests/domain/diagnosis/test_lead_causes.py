@@ -42,14 +42,13 @@ def test_every_zone(margin: int, date: Offset | None) -> None:
     """East of UTC it fails joins and is named; west only beyond the two hours that some take off on purpose."""
     for quarters in range(-48, 57):
         found = scene(floored(margin - 900 * quarters), 6, date=date).named()
-        is_zone = quarters in ZONES and named_at(margin)
         # Two hours are a usual margin, too: +3:30 less as much lies where +1:30 would, which is no zone.
-        is_less_two_hours = quarters + 8 in ZONES and named_at(margin) and quarters > 0
+        is_zone = (quarters in ZONES and named_at(margin)) or (quarters + 8 in ZONES and margin == 0)
         if quarters > 0:
-            assert found == {ZONE if is_zone or is_less_two_hours else AHEAD}, quarters
+            assert found == {ZONE if is_zone else AHEAD}, quarters
         elif 900 * quarters < -7200:
-            less_two_hours = quarters + 8 in ZONES and 900 * (quarters + 8) < -7200 and named_at(margin)
-            assert found == ({ZONE} if is_zone or less_two_hours else set()), quarters
+            is_zone = is_zone and (quarters in ZONES or 900 * (quarters + 8) < -7200)
+            assert found == ({ZONE} if is_zone else set()), quarters
         else:
             assert found == set(), quarters
 
