@@ -76,7 +76,7 @@ def _worlds(signatures: int, how_many: int) -> list[int]:
 
 
 CASES = _chosen()
-WORLDS = [*_worlds(2500, 6), *_worlds(240, 22)]
+WORLDS = [*_worlds(12_000, 1), *_worlds(2500, 2), *_worlds(240, 14)]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Sequence
@@ -65,6 +66,26 @@ class Memory:
     def _check(self) -> None:
         if self.down:
             raise LedgerUnavailable("disk full", 1)
+
+
+@dataclass(slots=True)
+class Slow(Memory):
+    """One that keeps nothing until it is let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+    reads: bool = True
+    """Whether reading waits as well."""
+
+    async def keep_causes(self, causes: Sequence[RaisedCause]) -> None:
+        """Upsert, when it is let."""
+        await self.let.wait()
+        await Memory.keep_causes(self, causes)
+
+    async def history(self, since: float, limit: int) -> History:
+        """All of it, when it is let."""
+        if not self.reads:
+            await self.let.wait()
+        return await Memory.history(self, since, limit)
 
 
 class Watching:
@@ -272,6 +293,122 @@ async def test_the_joins_of_before_a_restart_are_still_evidence() -> None:
     assert watching.lit == {("java", "unexplained")}
 
 
+async def test_a_rare_fault_is_still_raised_after_a_restart_and_five_sound_minutes() -> None:
+    """One signature in 200 has it: of 400 some 13 % of the time none does."""
+    before = Watching(Memory())
+    for _ in range(4):
+        before.sign(-30, 199)
+        before.sign(-30, 1, findings=BAD)
+        await before.look()
+    assert before.lit == RAISED
+    after = Watching(before.ledger, before.time)
+    for _ in range(80):
+        after.sign(-30, 5, every_s=0.75)
+        await after.look()
+    assert after.lit == RAISED
+    assert not after.lines("cause.cleared")
+    after.sign(-30, CLEAR_NEWS, every_s=100)
+    await after.look()
+    assert after.lit == set(), "not for ever"
+
+
+async def test_the_signatures_of_before_a_restart_are_evidence_and_come_before_the_new_ones() -> None:
+    """The ledger has only those that a join was reported for; they need not be in the order of their joins."""
+    time = FakeTime()
+    began = time.wall()
+    joins = [_issued(number, began - 600 + 20 * number, findings=BAD) for number in range(20)]
+    watching = Watching(Memory(joins=joins[::-1]), time)
+    watching.sign(-30, 3)  # Comes before the ledger is read.
+    await watching.look()
+    assert watching.lit == RAISED
+    (raised,) = watching.diagnosis.raised()
+    assert raised.suspicion.evidence.startswith("20 of 23 signatures (87 %): ")
+    (kept,) = watching.ledger.causes.values()
+    window = watching.diagnosis._windows["java"].replicas[""]
+    times = [each.at for each in window.newest]
+    assert times == sorted(times)
+    assert len(times) == 23
+    assert kept.raised_at == raised.raised_at
+
+
+async def test_a_receipt_with_two_results_is_one_signature() -> None:
+    time = FakeTime()
+    began = time.wall()
+    once = _issued(1, began - 100)
+    again = replace(once, result=replace(once.result, outcome=Outcome.JOINED, code=None))
+    watching = Watching(Memory(joins=[once, again]), time)
+    await watching.look()
+    window = watching.diagnosis._windows["java"]
+    assert window.replicas[""].tally.since(0).total == 1
+    assert window.joins_taken == 2
+
+
+async def test_what_was_mended_by_a_deployment_of_both_is_not_raised_by_the_past() -> None:
+    """The new signatures are newer than the recalled ones, though they came before these were read."""
+    time = FakeTime()
+    began = time.wall()
+    joins = [_issued(number, began - 600 + 20 * number, findings=BAD) for number in range(20)]
+    watching = Watching(Memory(joins=joins), time)
+    watching.sign(-30, 40)
+    await watching.look()
+    assert watching.lit == set()
+
+
+async def test_nothing_is_kept_before_the_ledger_was_read() -> None:
+    watching = Watching(Memory(down=True))
+    watching.sign(-30, 3, findings=BAD)
+    await watching.look()
+    assert watching.lit == RAISED
+    older = RaisedCause("java", watching.diagnosis.raised()[0].suspicion, watching.time.wall() - 900)
+    watching.ledger.causes["java", older.suspicion.cause, older.raised_at] = older
+    watching.ledger.down = False
+    await watching.look()
+    assert [each.raised_at for each in watching.ledger.causes.values()] == [older.raised_at]
+    assert [each.raised_at for each in watching.diagnosis.raised()] == [older.raised_at]
+
+
+async def test_what_came_before_a_late_reading_is_not_put_behind_it() -> None:
+    """Then only the joins and the causes of before count: signatures out of order would look like a mended fault."""
+    time = FakeTime()
+    began = time.wall()
+    ledger = Memory(joins=[_issued(number, began - 600 + 20 * number) for number in range(20)], down=True)
+    watching = Watching(ledger, time)
+    watching.sign(-30, 3)
+    await watching.look()
+    ledger.down = False
+    await watching.look()
+    window = watching.diagnosis._windows["java"]
+    assert window.replicas[""].tally.since(0).total == 3
+    assert window.joins_taken == 20
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["writing", "reading too"])
+async def test_a_ledger_that_takes_long_does_not_delay_looks(
+    reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "RECALL_S", 0.05)
+    ledger = Slow(reads=reads)
+    watching = Watching(ledger)
+    watching.sign(-30, 3, findings=BAD)
+    await watching.diagnosis.start()
+    try:
+        async with asyncio.timeout(5):
+            while watching.lit != RAISED:
+                await asyncio.sleep(0.01)
+            watching.sign(-30, 20, findings=("mac/swapped",))
+            while ("java", "key_secret_swapped") not in watching.lit:
+                await asyncio.sleep(0.01)
+            assert not ledger.causes, "it has not kept the first one yet"
+            ledger.let.set()
+            while len(ledger.causes) < 2:
+                await asyncio.sleep(0.01)
+    finally:
+        ledger.let.set()
+        await watching.diagnosis.aclose()
+    assert ledger.writes <= 2
+
+
 async def test_a_step_of_the_own_clock_voids_the_leads() -> None:
     watching = Watching(Memory())
     watching.sign(20, 6)
@@ -311,6 +448,13 @@ def _refused(number: int, at: float) -> JoinRecord:
     return replace(
         usual, issuance=issuance, result=result, received_at=at, joined_at=at, token_age_s=60.0, evidence=True
     )
+
+
+def _issued(number: int, at: float, findings: tuple[str, ...] = ()) -> JoinRecord:
+    """A join that worked, of a signature with these findings."""
+    usual = _refused(number, at)
+    issuance = msgspec.structs.replace(usual.issuance, findings=findings, replica=None)
+    return replace(usual, issuance=issuance, result=replace(usual.result, outcome=Outcome.JOINED, code=None))
 
 
 def _ill(*_args: object) -> None:

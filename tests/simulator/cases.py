@@ -11,12 +11,15 @@ from typing import Final
 
 from proxy.domain.diagnosis.base import Cause
 
-from .faults import PAIR, Fault, Making, Tells, by_joins, faults, sound
+from .faults import PAIR, Fault, Making, Tells, sound
+from .join_faults import join_faults, one_replica_refused
 from .play import World
+from .signing_faults import signing_faults
+from .time_faults import time_faults
 from .tokens import mac, url
 from .watch import Setting
 from .world import Backend, Clock, Host, Traffic
-from .zoom import Attempt, Zoom, claims_of
+from .zoom import Zoom, claims_of
 
 RATES: Final = {"1/min": 1 / 60, "1/s": 1.0, "10/s": 10.0, "100/s": 100.0}
 
@@ -134,60 +137,17 @@ class Rounding:
         return len(self._values) > 1 and max(self._leads) - min(self._leads) > 3
 
 
-def _one_replica_refused(world: World) -> None:
-    """One host signs with a secret that Zoom no longer takes, and no secret is configured here."""
-
-    def refused(attempt: Attempt) -> str | None:
-        return "3712" if attempt.host == "10.0.0.1:443" else None
-
-    world.setting = replace(world.setting, pairs=())
-    world.zoom.rules = (refused,)
-
-
-def _incident(share: float) -> Fault:
-    """Zoom refuses whatever comes, from every backend, for twenty minutes."""
-
-    def tune(world: World) -> None:
-        world.backends += [
-            Backend(name, [Host(f"10.0.{index}.1:443", Clock(), world.backends[0].hosts[0].signs)])
-            for index, name in ((1, "b"), (2, "c"))
-        ]
-        calm_s = max(120.0, 60 / world.traffic.rate)
-        world.onset = world.start + calm_s
-        luck = random.Random(world.start)
-
-        def refused(attempt: Attempt) -> str | None:
-            during = world.onset <= attempt.at < world.onset + 1200
-            return "3712" if during and luck.random() < share else None
-
-        world.zoom.rules = (refused,)
-
-    name = f"incident, {share:.0%} of joins"
-    return Fault(Cause.ZOOM_SIDE, name, sound, margins=(0, 60), mixes=False, tells=by_joins, tune=tune)
-
-
-def _invisible() -> Fault:
-    return Fault(
-        Cause.REPLICA_SPECIFIC,
-        "refused for no visible reason",
-        sound,
-        margins=(0, 60),
-        tells=by_joins,
-        tune=_one_replica_refused,
-    )
-
-
 @cache
 def all_cases() -> tuple[Case, ...]:
     """Fault x margin x traffic x replicas, but for combinations without a meaning."""
     cases = [
         Case(fault, margin, rate, replicas)
-        for fault in (*faults(), _incident(1.0), _incident(0.5))
+        for fault in (*time_faults(), *signing_faults(), *join_faults())
         for margin in fault.margins
         for rate in fault.rates
         for replicas in (Replicas if fault.mixes else (Replicas.ONE,))
     ]
-    invisible = _invisible()
+    invisible = one_replica_refused()
     cases += [
         Case(invisible, margin, rate, Replicas.APART)
         for margin in invisible.margins

@@ -133,7 +133,12 @@ def _raise_hidden(
         causes[what.cause] = replace(one, confidence=SURE, evidence=evidence)
         return
     causes[what.cause] = Suspicion(
-        what.cause, SURE, f"Joins tell: {test}.{more}", advice(what.cause), replicas, predicted_share=share
+        what.cause,
+        SURE,
+        f"Joins tell: while most of these failed, {test}.{more}",
+        advice(what.cause),
+        replicas,
+        predicted_share=share,
     )
 
 

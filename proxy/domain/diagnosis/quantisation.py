@@ -45,6 +45,9 @@ STANDING_S: Final = 5.0
 """So many different tokens with one iat, made over so long: that iat stands still."""
 
 FEW_TOKENS: Final = 4
+ODD_PART: Final = 20
+"""One in so many at either end of the time may have the residue by chance."""
+
 MANY_IATS: Final = 4
 
 USUAL_MARGINS_S: Final = (
@@ -215,9 +218,7 @@ def _described(
     hits: Sequence[Lead], among: Sequence[Lead], of: Sequence[Lead], common: _Common, step: float
 ) -> Quantised:
     """`hits` of the tokens `among`; `of`: those that were handed out again besides."""
-    first, last = min(lead.at for lead in hits), max(lead.at for lead in hits)
-    # Of the time in which it was so: not of the time before, nor of that after the mend.
-    share = len(hits) / sum(first <= lead.at <= last for lead in among)
+    share = _share(hits, among)
     again = [lead for lead in of if _residue(lead.iat, step) == common.residue]
     # Tokens of one meeting are the same on a plateau: no cache aged them.
     hits = again if moved(again) <= step + SECOND_S else hits
@@ -247,6 +248,15 @@ def _described(
         twice=twice,
         clock_s=offset,
     )
+
+
+def _share(hits: Sequence[Lead], among: Sequence[Lead]) -> float:
+    """Of the time in which most hits lie: not of the time before, nor of that after the mend, when some are chance."""
+    times = sorted(lead.at for lead in hits)
+    odd = len(times) // ODD_PART
+    first, last = times[odd], times[-1 - odd]
+    within = sum(first <= at <= last for at in times)
+    return within / sum(first <= lead.at <= last for lead in among)
 
 
 def _margin(hits: Sequence[Lead], reach: float, clock_s: float) -> Interval:

@@ -69,7 +69,10 @@ def test_a_circumstance_that_explains_the_failures(
     scene = differing(bad, good)
     (found,) = scene.found()
     assert (found.cause, found.confidence, found.advice) == (cause, 0.99, advice(cause))
-    assert found.evidence.startswith(f"Joins tell: where {what} ")
+    # What a circumstance explains is compared over the time of the failures only.
+    hidden_one = cause not in (Cause.ENCODING_DAMAGE, Cause.MEETING_MISMATCH, Cause.STALE_SIGNATURE)
+    when = "while most of these failed, " if hidden_one else ""
+    assert found.evidence.startswith(f"Joins tell: {when}where {what} ")
     assert ", elsewhere 0 of " in found.evidence
     assert found.replicas == (("10.0.0.1:443",) if cause is Cause.REPLICA_SPECIFIC else ())
     assert found.observed_share is not None
@@ -102,7 +105,7 @@ def test_how_few_joins_it_takes() -> None:
         if scene.named():
             break
     assert scene.named() == {Cause.HOST_ROLE}
-    assert 30 <= number + 1 <= 56
+    assert 30 <= number + 1 <= 42
 
 
 def test_two_circumstances_at_once() -> None:
@@ -268,14 +271,15 @@ def test_thirty_joins_with_the_finding_are_needed_to_doubt_it() -> None:
 
 
 def test_what_zoom_says_itself_is_not_doubted_for_those_that_joined() -> None:
-    """Zoom answers 3705 to most, and lets in some that had just expired."""
+    """Zoom answers 3704 to most; what joined is no proof against its own word."""
     scene = Scene(3)
+    finding = ["mac/unknown_key"]
     for at in every(8, 200):
-        scene.sign(floored(60), [at], findings=["time/expired"])
-        outcome = Outcome.SIGNATURE_EXPIRED if scene.rng.random() < 0.7 else JOINED
-        code = "3705" if outcome is Outcome.SIGNATURE_EXPIRED else None
-        scene.add(join(at + 2, outcome, code=code, findings=["time/expired"]))
-    found = scene.told(Cause.STALE_SIGNATURE)
+        scene.sign(floored(60), [at], findings=finding)
+        refuses = scene.rng.random() < 0.7
+        outcome = Outcome.OTHER_FAILURE if refuses else JOINED
+        scene.add(join(at + 2, outcome, code="3704" if refuses else None, findings=finding))
+    found = scene.told(Cause.UNKNOWN_KEY)
     assert found.confidence == 0.99
     assert "Joins do not bear it out" not in found.evidence
 
@@ -519,7 +523,7 @@ class TestAnOutage:
     def played(
         length_s: float, origin: str = "https://b.example", share_of_a: float = 0.95, seed: int = 3
     ) -> Scene:
-        """An hour of a quiet site; then a webinar starts at A in the outage, and goes on after it. `origin`: the other."""
+        """Half an hour of two quiet sites; then a webinar starts at A, together with the outage, and goes on."""
         scene = Scene(seed)
         outage = START + 1800
         for at in every(20, 90):

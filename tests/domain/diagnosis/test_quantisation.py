@@ -16,8 +16,10 @@ from proxy.domain.diagnosis.quantisation import Quantised, ahead_share, quantise
 from proxy.domain.offsets import Interval
 
 from .builders import (
+    RIGHT,
     START,
     Code,
+    Offset,
     Scene,
     every,
     float32,
@@ -360,11 +362,95 @@ def test_a_residue_that_half_of_a_few_share_is_chance() -> None:
     assert quantised(of) is None
 
 
-def test_the_margin_is_by_the_signers_own_clock() -> None:
-    """Its clock is 20 s fast: iat is set back by 30 s all the same."""
-    of = [lead(at, rounded(30)(at + 20), date=(20.0, 0.3)) for at in every(3.7, 400)]
+@pytest.mark.parametrize(
+    ("ahead", "date", "host"),
+    [
+        pytest.param(20, (20.0, 0.3), None, id="fast"),
+        pytest.param(-20, (-20.0, 0.3), None, id="slow"),
+        pytest.param(20, (20.0, 0.3), (0.0, 0.05), id="fast, and this host is measured"),
+        pytest.param(20, (0.0, 0.3), (20.0, 0.05), id="fast by as much as this host"),
+        pytest.param(0, (-20.0, 0.3), (20.0, 0.05), id="right, and this host is fast"),
+        pytest.param(-20, (20.0, 0.3), (-40.0, 0.05), id="slow, and this host more so"),
+    ],
+)
+def test_the_margin_is_by_the_signers_own_clock(ahead: float, date: Offset, host: Offset | None) -> None:
+    """iat is set back by 30 s whatever its clock; what fails and when it heals goes by the reference."""
+    own = 0.0 if host is None else host[0]
+    of = [lead(at, rounded(30)(at + ahead - own), date=date, host=host) for at in every(3.7, 400)]
     found = quantised(of)
     assert found is not None
     assert found.likely_margin == 30
     assert found.margin.lo <= 30 <= found.margin.hi
     assert found.margin.hi - found.margin.lo < 8
+    assert found.clock_s == pytest.approx(ahead, abs=0.01)
+    assert found.heals_s == pytest.approx(34 + ahead, abs=0.01)
+    by_reference = [each.iat - each.at + own for each in of]
+    counted = sum(lead_s > 0 for lead_s in by_reference) / len(by_reference)
+    assert found.predicted_share == pytest.approx(counted, abs=0.02)
+
+
+def test_a_clock_within_a_second_is_taken_for_right() -> None:
+    of = [lead(at, rounded(30)(at + 0.7), date=(0.7, 0.3)) for at in every(3.7, 400)]
+    found = quantised(of)
+    assert found is not None
+    assert (found.clock_s, found.heals_s) == (0, 34)
+
+
+@pytest.mark.parametrize(
+    ("delays", "share"),
+    [
+        pytest.param([], 67 / 256, id="no joins: at signing"),
+        pytest.param([0], 67 / 256, id="at once"),
+        pytest.param([5], 57 / 256, id="after 5 s"),
+        pytest.param([-3], 67 / 256, id="before it was sent: two clocks"),
+        pytest.param([0, 40], 67 / 512, id="half at once, half too late to fail"),
+        pytest.param([0] * 100 + [40] * 100, 0, id="the newest hundred"),
+    ],
+)
+def test_the_share_of_joins_goes_by_how_soon_pages_join(delays: list[float], share: float) -> None:
+    assert told(rounded(30), every(3.7, 400)).predicted_after(delays) == pytest.approx(share)
+
+
+def test_the_share_is_of_the_time_in_which_it_was_so() -> None:
+    """Half of the time sound, then rounded: whose signatures are rounded now is not told by the past."""
+    sound, bad = every(5, 120), every(5, 120, START + 600)
+    of = taken(floored(60), sound) + taken(rounded(30), bad)
+    found = quantised(of)
+    assert found is not None
+    assert found.share > 0.97
+    assert found.on < found.of
+    assert any(found.fits(each.iat) for each in of[:120]), "one of them by chance"
+
+
+def test_tokens_of_one_moment_all_count_for_the_share() -> None:
+    """A probe asks twice at once."""
+    assert told(rounded(30), sorted(every(7, 40) * 2)).share == 1
+
+
+GRIDS = [384, 640, 1920, 28_800, 86_400]
+"""Multiples of 128, so that all share the residue 0."""
+
+
+@pytest.mark.parametrize("gap_s", [0.1, 1, 5, 30], ids=str)
+@pytest.mark.parametrize("grid_s", GRIDS, ids=str)
+@pytest.mark.parametrize("date", [None, RIGHT], ids=["no Date", "Date right"])
+def test_an_iat_at_the_begin_of_the_hour_or_the_day_is_no_float_and_no_clock(
+    grid_s: int, gap_s: float, date: Offset | None
+) -> None:
+    """All tokens until the next have one iat. Each is looked at shortly before and after a new one begins."""
+    for hour in (0, 3, 5.5):
+        # Where the lead comes by 0, by -3:00 and by -5:30, which are zones.
+        begin = START // grid_s * grid_s + grid_s + hour * 3600 - 60
+        seen = Scene()
+        for number, at in enumerate(every(gap_s, max(60, int(180 / gap_s)), begin)):
+            seen.sign(lambda now: now // grid_s * grid_s, [at], date=date)
+            if number % max(1, int(3 / gap_s)) == 0:
+                assert seen.named() == set(), at - begin
+
+
+@pytest.mark.parametrize("grid_s", GRIDS, ids=str)
+def test_an_iat_on_a_coarse_grid_is_silent_over_days(grid_s: int) -> None:
+    seen = Scene()
+    for at in every(max(30, grid_s / 40), 400):
+        seen.sign(lambda now: now // grid_s * grid_s, [at])
+        assert Cause.FLOAT32_ROUNDING not in seen.named()
