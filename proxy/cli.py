@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from . import __version__
 from .commands import inspect, probe, report
+from .commands.arguments import Parser
+from .commands.terminal import NotWritten, put, tell
 from .domain.receipt import encode_key
 from .ledger.kept_secret import kept_secret
 from .settings import Settings, SettingsError, load, new_secret
@@ -19,6 +20,7 @@ from .settings import Settings, SettingsError, load, new_secret
 OK: Final = 0
 FINDING: Final = 1
 WRONG_USE: Final = 2
+INTERRUPTED: Final = 130
 
 COMMANDS: Final = (inspect, probe, report)
 """The commands that bring their own arguments: `add_parser(commands)` sets `run`, `run(arguments)` returns the code."""
@@ -28,14 +30,24 @@ THROWAWAY: Final = Path("var/throwaway-client-secret")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command. Returns its exit code: 0 fine, 1 something found, 2 wrong use."""
+    """Run a command. Returns its exit code: 0 fine, 1 something found, 2 wrong use or no output, 130 Ctrl-C."""
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except NotWritten as error:
+        tell(f"joinwatch: standard output cannot be written ({error}): give it a place to go")
+        return WRONG_USE
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] | None = getattr(arguments, "run", None)
     if run is not None:
         return run(arguments)
     command: str = arguments.command
     if command == "new-key":
-        print(encode_key(secrets.token_bytes(32)))
+        put(encode_key(secrets.token_bytes(32)))
         return OK
     try:
         # A check leaves nothing behind.
@@ -44,14 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         return _explain(error)
     if command == "check-config":
-        print(f"{settings.source}: no problems; {_sketch(settings)}")
+        put(f"{settings.source}: no problems; {_sketch(settings)}")
         return OK
     return _serve(settings)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Every command with its arguments."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="joinwatch",
         description="Explains why people cannot join Zoom meetings that are embedded with the Meeting SDK.",
         epilog="Exit codes: 0 fine; 1 something was found (a signature that gets refused, a cause, a problem in the"
@@ -89,12 +101,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _explain(error: SettingsError) -> int:
     for problem in error.problems:
-        print(problem, file=sys.stderr)
+        tell(str(problem))
     count = len(error.problems)
-    print(
-        f"{count} problem{'s' if count != 1 else ''} in the configuration; nothing was started",
-        file=sys.stderr,
-    )
+    tell(f"{count} problem{'s' if count != 1 else ''} in the configuration; nothing was started")
     return FINDING
 
 
@@ -111,10 +120,9 @@ def _serve(settings: Settings) -> int:
     try:
         serve(settings)
     except OSError as error:
-        print(
+        tell(
             f"cannot listen: {error.strerror or error}: change listen.public or listen.admin "
-            "(JOINWATCH_LISTEN__PUBLIC, JOINWATCH_LISTEN__ADMIN), or free the port",
-            file=sys.stderr,
+            "(JOINWATCH_LISTEN__PUBLIC, JOINWATCH_LISTEN__ADMIN), or free the port"
         )
         return FINDING
     return OK

@@ -24,19 +24,26 @@ from .inspect_text import as_text
 from .inspection import Inspection, When, common_residue, inspect
 from .pasted import MAX_BYTES, MAX_TOKENS, NotASignature, Pasted, read, text_of
 from .secret_file import Unreadable, read_secret
-from .terminal import Paint, put
+from .terminal import Paint, is_terminal, put, tell
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from .arguments import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 OK: Final = 0
 REFUSED: Final = 1
 WRONG_USE: Final = 2
-INTERRUPTED: Final = 130
 
 STANDARD_INPUT: Final = "-"
 OWN_NAME: Final = "--secret-file"
 """The name of the credentials of the command line, as findings say it."""
+
+
+_NO_SIGNATURE: Final = (
+    "no signature: give one as argument, with --response FILE, or on standard input"
+    " (joinwatch inspect -, paste, Ctrl-D)"
+)
 
 
 class _WrongUse(Exception):
@@ -47,6 +54,7 @@ def add_parser(commands: Commands) -> None:
     """Register the command and its arguments."""
     parser = commands.add_parser(
         "inspect",
+        hint="put the signature into quotation marks, or into standard input",
         help="explain a signature, a token or a whole HTTP reply",
         description="Say what is in a signature and what is wrong with it. It may be given as it is, or in whatever"
         " it was copied with: quotation marks, JSON, a URL, an Authorization header, a whole HTTP reply as curl -i"
@@ -89,18 +97,13 @@ def run(arguments: argparse.Namespace) -> int:
         return _complain(f"--secret-file {error}")
     except (NotASignature, _WrongUse) as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        return INTERRUPTED
     if len(found) > MAX_TOKENS:
-        put(
-            f"joinwatch inspect: there are more than {MAX_TOKENS}: the first {MAX_TOKENS} are judged",
-            sys.stderr,
-        )
+        tell(f"joinwatch inspect: there are more than {MAX_TOKENS}: the first {MAX_TOKENS} are judged")
         found = found[:MAX_TOKENS]
     inspections = judge(found, at=arguments.at, key=arguments.key, secret=secret, time=SystemTime())
     if arguments.json:
         for each in inspections:
-            put(json.dumps(each.as_json()), sys.stdout)
+            put(json.dumps(each.as_json()))
     else:
         _print(inspections)
     _hint([each.signature for each in inspections])
@@ -137,17 +140,14 @@ def _given(argument: str | None, response: Path | None) -> list[Pasted]:
         return [Pasted(each.signature, date, headers, each.notes) for each in _of_argument(argument)]
     if argument is not None and argument != STANDARD_INPUT:
         return _of_argument(argument)
-    if argument is None and sys.stdin.isatty():
-        raise _WrongUse(
-            "no signature: give one as argument, with --response FILE, or on standard input"
-            " (joinwatch inspect -, paste, Ctrl-D)"
-        )
-    return read(text_of(_all_of(sys.stdin.buffer)))
+    if argument is None and is_terminal(sys.stdin):
+        raise _WrongUse(_NO_SIGNATURE)
+    return read(text_of(_standard_input()))
 
 
 def _of_argument(argument: str) -> list[Pasted]:
     if argument == STANDARD_INPUT:
-        return read(text_of(_all_of(sys.stdin.buffer)))
+        return read(text_of(_standard_input()))
     try:
         return read(argument)
     except NotASignature:
@@ -166,6 +166,17 @@ def read_from(file: Path) -> list[Pasted]:
         reason = getattr(error, "strerror", None) or "not a file name"
         raise _WrongUse(f"--response {file} cannot be read ({reason.lower()})") from None
     return read(text_of(data))
+
+
+def _standard_input() -> bytes:
+    """What comes there. Raises _WrongUse where it is closed or cannot be read."""
+    if sys.stdin is None:
+        raise _WrongUse(_NO_SIGNATURE)
+    try:
+        return _all_of(sys.stdin.buffer)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise _WrongUse(f"standard input cannot be read ({reason.lower()}): {_NO_SIGNATURE}") from None
 
 
 def _all_of(stream: BinaryIO) -> bytes:
@@ -194,21 +205,20 @@ def _print(inspections: Sequence[Inspection]) -> None:
         texts = [
             f"{paint.bold(f'{number} of {len(texts)}')}\n{text}\n" for number, text in enumerate(texts, 1)
         ]
-    put("\n".join(texts), sys.stdout)
+    put("\n".join(texts))
 
 
 def _hint(signatures: Sequence[Signature]) -> None:
     residue = common_residue(signatures)
     if residue is not None:
-        put(
+        tell(
             f"joinwatch inspect: all iats leave the rest {residue} when divided by {FLOAT32_STEP_S}: this looks like a"
-            " time rounded to a 32-bit float, as Java's Math.round(long) does. `joinwatch probe URL` makes sure.",
-            sys.stderr,
+            " time rounded to a 32-bit float, as Java's Math.round(long) does. `joinwatch probe URL` makes sure."
         )
 
 
 def _complain(message: str) -> int:
-    put(f"joinwatch inspect: {message}", sys.stderr)
+    tell(f"joinwatch inspect: {message}")
     return WRONG_USE
 
 
@@ -218,5 +228,5 @@ def _epoch(text: str) -> float:
     except ValueError:
         at = math.nan
     if not 0 <= at < 1e11:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds since 1970: date +%s prints one")
+        raise argparse.ArgumentTypeError("it is not a time in seconds since 1970: date +%s prints one")
     return at

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..domain.credentials import Credentials
 from ..services.probe_request import DEFAULT_BODY, EVERY_LEAST_S, Plan, Unusable, template
 from .secret_file import Unreadable, read_secret
-from .terminal import put
+from .terminal import tell
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from .arguments import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
 
 WRONG_USE: Final = 2
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         credentials = _credentials(arguments.key, arguments.secret_file)
     except Unusable as error:
-        put(f"joinwatch probe: {error}", sys.stderr)
+        tell(f"joinwatch probe: {error}")
         return WRONG_USE
     return probe(asked, Plan(arguments.for_s, arguments.every_s), credentials, as_object=arguments.json)
 
@@ -111,8 +112,8 @@ def _spacing(text: str) -> float:
 def _duration(text: str, least_s: float, most_s: float) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time: write 90s, 5m or 1h")
+        raise argparse.ArgumentTypeError("it is not a time: write 90s, 5m or 1h")
     found = float(match[1]) * _UNITS[match[2] or "s"]
     if not least_s <= found <= most_s:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between {least_s:g} s and {most_s:g} s")
+        raise argparse.ArgumentTypeError(f"it is not between {least_s:g} s and {most_s:g} s")
     return found

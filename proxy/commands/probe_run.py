@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import sys
+from contextlib import suppress
 from typing import Final, TextIO
 
 from ..backends.http import HttpBackend
@@ -25,7 +26,7 @@ from ..telemetry.fail_open import FailOpen
 from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
 from .probe_text import Facts, as_json, as_text
-from .terminal import Paint, clean, put
+from .terminal import Paint, clean, is_terminal, put, tell
 
 NOTHING: Final = 0
 FOUND: Final = 1
@@ -46,7 +47,7 @@ def probe(asked: Template, plan: Plan, credentials: Credentials | None, *, as_ob
         return INTERRUPTED
     meter.clear()
     if exit_code(report) == NOT_PROBED:
-        put(f"joinwatch probe: {_no_signature(report, asked)}", sys.stderr)
+        tell(f"joinwatch probe: {_no_signature(report, asked)}")
         return NOT_PROBED
     facts = Facts(
         url=asked.shown,
@@ -55,7 +56,7 @@ def probe(asked: Template, plan: Plan, credentials: Credentials | None, *, as_ob
         compares=asked.meeting_from is not None,
     )
     paint = Paint.on(sys.stdout, os.environ)
-    put(json.dumps(as_json(report, facts)) if as_object else as_text(report, facts, paint), sys.stdout)
+    put(json.dumps(as_json(report, facts)) if as_object else as_text(report, facts, paint))
     return exit_code(report)
 
 
@@ -133,28 +134,33 @@ class _Fixed:
 class Meter:
     """Progress for people: one line that is renewed on a terminal, else a line now and then."""
 
-    def __init__(self, out: TextIO, for_s: float) -> None:
+    def __init__(self, out: TextIO | None, for_s: float) -> None:
         self._out = out
         self._for_s = for_s
-        self._renews = out.isatty()
+        self._renews = is_terminal(out)
         self._said_s = 0.0
         self._dirty = False
 
     def show(self, progress: Progress) -> None:
         """Write it, where it is time to."""
         if self._renews:
-            self._out.write(f"\r{self._line(progress)}\x1b[K")
+            self._write(f"\r{self._line(progress)}\x1b[K")
             self._dirty = True
         elif progress.elapsed_s - self._said_s >= LINE_EVERY_S:
             self._said_s = progress.elapsed_s
-            self._out.write(f"{self._line(progress)}\n")
-        self._out.flush()
+            self._write(f"{self._line(progress)}\n")
 
     def clear(self) -> None:
         """The line goes when the result comes."""
         if self._dirty:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        """Nobody may be there to read it, and the probe goes on."""
+        if self._out is not None:
+            with suppress(OSError, ValueError):
+                self._out.write(text)
+                self._out.flush()
 
     def _line(self, progress: Progress) -> str:
         lead = "" if progress.lead_s is None else f", iat {progress.lead_s:+.1f} s from now"
@@ -173,4 +179,4 @@ def _no_signature(report: Report, asked: Template) -> str:
 
 
 def _to_stderr(line: bytes) -> None:
-    put(line.decode(errors="replace").rstrip("\n"), sys.stderr)
+    tell(line.decode(errors="replace").rstrip("\n"))

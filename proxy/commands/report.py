@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from ..services.summary import parse_period
 from ..settings import Settings, SettingsError, load, new_secret
-from .terminal import Paint, put
+from .terminal import Paint, put, tell
 
 if TYPE_CHECKING:
     from ..services.summary_shape import Summary
+    from .arguments import Parser
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[Parser]
 
 OK: Final = 0
 BAD_CONFIGURATION: Final = 1
@@ -71,12 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
         summary, source = _summary(arguments)
     except SettingsError as error:
         for problem in error.problems:
-            put(str(problem), sys.stderr)
+            tell(str(problem))
         _complain("the configuration has problems; --admin URL needs none")
         return BAD_CONFIGURATION
     except _Trouble as error:
         return _complain(str(error))
-    put(_as_json(summary) if arguments.json else _as_text(summary, source), sys.stdout)
+    put(_as_json(summary) if arguments.json else _as_text(summary, source))
     return OK
 
 
@@ -84,7 +85,7 @@ def _period(text: str) -> float:
     try:
         return parse_period(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+        raise argparse.ArgumentTypeError(f"it {error}") from None
 
 
 def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
@@ -106,7 +107,7 @@ def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
             return from_admin(url, period_s, token, host="localhost"), url
         except NothingAnswers as silence:
             summary = from_ledger(settings.ledger.path, tuple(settings.backends), period_s, silence)
-            put(f"joinwatch report: {silence}: reading the ledger instead", sys.stderr)
+            tell(f"joinwatch report: {silence}: reading the ledger instead")
     except (NothingAnswers, NoSummary) as error:
         raise _Trouble(str(error)) from error
     return summary, f"the ledger {settings.ledger.path}"
@@ -139,5 +140,5 @@ def _as_text(summary: Summary, source: str) -> str:
 
 
 def _complain(message: str) -> int:
-    put(f"joinwatch report: {message}", sys.stderr)
+    tell(f"joinwatch report: {message}")
     return WRONG_USE

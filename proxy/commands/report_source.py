@@ -72,6 +72,10 @@ def from_ledger(file: Path, backends: tuple[str, ...], period_s: float, silence:
         raise NoSummary(
             f"{silence}, and there is no ledger {file}: start joinwatch, or name --config FILE or --admin URL"
         )
+    if not file.is_file():
+        raise NoSummary(
+            f"{silence}, and the ledger {file} is no file, but a folder, a pipe or a device: correct ledger.url"
+        )
     try:
         tally = tally_of(file, now - period_s)
     except StoreError as error:
@@ -85,9 +89,10 @@ def from_ledger(file: Path, backends: tuple[str, ...], period_s: float, silence:
 def _checked(base: str) -> URL:
     try:
         url = URL(base)
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or not url.host:
+        sound = url.scheme in ("http", "https") and bool(url.host)
+    except ValueError:  # Also of a host that no IDNA name stands for, as "xn--" is.
+        sound = False
+    if not sound:
         raise NoSummary("--admin is not a URL: write for example http://127.0.0.1:4001")
     if url.user is not None or url.password is not None:
         raise NoSummary("--admin has a user or password in it: put the token into JOINWATCH_ADMIN_TOKEN")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
 WIDTH: Final = 100
 """Longer lines are wrapped."""
+
+
+class NotWritten(Exception):
+    """Standard output cannot be written; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +26,9 @@ class Paint:
     coloured: bool
 
     @classmethod
-    def on(cls, stream: TextIO, environ: Mapping[str, str]) -> Paint:
+    def on(cls, stream: TextIO | None, environ: Mapping[str, str]) -> Paint:
         """Colours on a terminal, unless NO_COLOR (https://no-color.org) or TERM=dumb says that they are not wanted."""
-        return cls(stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb")
+        return cls(is_terminal(stream) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb")
 
     def bold(self, text: str) -> str:
         """Headings."""
@@ -60,14 +66,64 @@ def wrapped(text: str, first: str = "", indent: int = 0) -> list[str]:
     )
 
 
-def put(text: str, stream: TextIO) -> None:
-    """Print; what the stream cannot encode becomes "?", and a reader that has left (`| head`) is no error."""
-    encoding = stream.encoding or "utf-8"
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody sits there; nobody does where the stream is closed."""
     try:
-        print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
+def put(text: str) -> None:
+    """Print a result; what the stream cannot encode becomes "?", and a reader that has left (`| head`) is no error.
+
+    Raises NotWritten.
+    """
+    if sys.stdout is None:  # Closed by whoever started the command.
+        raise NotWritten("it is closed")
+    with _written():
+        _print(text, sys.stdout)
+
+
+def tell(text: str) -> None:
+    """Print a message for people on standard error, where that is possible."""
+    if sys.stderr is not None:
+        try:
+            _print(text, sys.stderr)
+        except (OSError, ValueError):
+            _give_up(sys.stderr)
+
+
+def flush() -> None:
+    """What was printed is out. Raises NotWritten."""
+    if sys.stdout is not None:
+        with _written():
+            sys.stdout.flush()
+
+
+def _print(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
-        # The interpreter flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _give_up(sys.stdout)
+    except (OSError, ValueError) as error:
+        _give_up(sys.stdout)
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise NotWritten((reason or type(error).__name__).lower()) from None
+
+
+def _give_up(stream: TextIO) -> None:
+    """The interpreter flushes once more at its end, and must not fail then."""
+    with suppress(OSError, ValueError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, stream.fileno())
+        os.close(sink)
 
 
 def moment(epoch: float) -> str:

@@ -112,14 +112,15 @@ def _at(value: object, steps: tuple[str, ...]) -> object:
 
 
 def _parameter(query: str, name: str) -> str | None:
-    """The first value of that name, as a servlet's getParameter gives it."""
+    """The value of that name; None where several differ: servlets take the first one, PHP the last."""
     if len(query) > MAX_QUERY:
         return None
+    values = set()
     for field in query.split("&"):
         key, _, value = field.partition("=")
         if unquote_plus(key) == name:
-            return unquote_plus(value)
-    return None
+            values.add(unquote_plus(value))
+    return values.pop() if len(values) == 1 else None
 
 
 def _scalar(value: object) -> str | int | None:

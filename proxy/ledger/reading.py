@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Connection, Integer, RowMapping, func, or_, select, type_coerce
 
 from ..domain.join_result import Outcome
 from ..domain.ports import History, JoinCounts, JoinRecord, RaisedCause
@@ -53,13 +53,16 @@ def count_joins(connection: Connection, begin: float, end: float, limit: int = S
     ).scalar_one_or_none()
     if beyond is not None:
         end = beyond if beyond > begin else math.nextafter(begin, math.inf)
-    counted = select(joins.c.signer, joins.c.outcome, joins.c.late, func.count()).where(
+    late_or_not = type_coerce(joins.c.late, Integer)  # A Boolean that is neither 0 nor 1 would fail the rows.
+    counted = select(joins.c.signer, joins.c.outcome, late_or_not, func.count()).where(
         (received >= begin) & (received < end)
     )
     found: dict[tuple[str, Outcome], int] = {}
     late: dict[str, int] = {}
-    rows = connection.execute(counted.group_by(joins.c.signer, joins.c.outcome, joins.c.late))
+    rows = connection.execute(counted.group_by(joins.c.signer, joins.c.outcome, late_or_not))
     for signer, outcome, came_late, count in rows:
+        if not isinstance(signer, str):
+            continue
         if came_late:
             late[signer] = late.get(signer, 0) + count
         elif outcome in _OUTCOMES:
@@ -81,5 +84,5 @@ def _readable(rows: Iterable[RowMapping], read: Callable[[RowMapping], _T]) -> I
     for row in rows:
         try:
             yield read(row)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from sqlalchemy import (
     Boolean,
@@ -26,6 +27,9 @@ Value = str | int | float | None
 """What a column can hold."""
 
 Row = dict[str, Value]
+
+END_OF_TIME: Final = 1e11
+"""Seconds since 1970: in the year 5138, which a calendar can still tell."""
 
 metadata = MetaData()
 
@@ -216,19 +220,45 @@ def to_cause_row(raised: RaisedCause) -> Row:
 
 
 def from_cause_row(row: RowMapping) -> RaisedCause:
-    """The raising that a row holds. Raises ValueError for a cause that this release does not know."""
+    """The raising that a row holds.
+
+    Raises ValueError or TypeError for a cause that this release does not know, and for what cannot be told of any:
+    SQLite keeps text in a column of numbers.
+    """
+    replicas = json.loads(_text(row["replicas"]))
+    if not isinstance(replicas, list):
+        raise TypeError("replicas is not a list")
     return RaisedCause(
-        backend=row["backend"],
+        backend=_text(row["backend"]),
         suspicion=Suspicion(
             cause=Cause(row["cause"]),
-            confidence=row["confidence"],
-            evidence=row["evidence"],
-            advice=row["advice"],
-            replicas=tuple(json.loads(row["replicas"])),
-            predicted_share=row["predicted_share"],
-            observed_share=row["observed_share"],
-            heals_s=row["heals_s"],
+            confidence=_number(row["confidence"], 1.0),
+            evidence=_text(row["evidence"]),
+            advice=_text(row["advice"]),
+            replicas=tuple(map(_text, replicas)),
+            predicted_share=_number_or_none(row["predicted_share"], 1.0),
+            observed_share=_number_or_none(row["observed_share"], 1.0),
+            heals_s=_number_or_none(row["heals_s"], END_OF_TIME),
         ),
-        raised_at=row["raised_at"],
-        cleared_at=row["cleared_at"],
+        raised_at=_number(row["raised_at"], END_OF_TIME),
+        cleared_at=_number_or_none(row["cleared_at"], END_OF_TIME),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _number(value: object, most: float) -> float:
+    """From 0 to `most`."""
+    if not isinstance(value, int | float):
+        raise TypeError("not a number")
+    if not 0.0 <= value <= most:
+        raise ValueError("out of range")
+    return value
+
+
+def _number_or_none(value: object, most: float) -> float | None:
+    return None if value is None else _number(value, most)

@@ -124,7 +124,8 @@ class Diagnosis:
         with_news = [name for name in self._windows if news[name] != self._looked_at[name]]
         for name in with_news:
             self._looked_at[name] = news[name]
-            await self._judge(name, self._windows[name])
+            with self._diagnosing:  # One backend's oddity must not hide the others.
+                await self._judge(name, self._windows[name])
         await asyncio.sleep(0)
         now = self._time.wall()
         if with_news:

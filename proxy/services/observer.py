@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from ..domain import content_coding, findings, request_facts
+from ..domain.claims import digest
 from ..domain.credentials import Credentials
 from ..domain.diagnosis.sightings import SignatureSeen
 from ..domain.ports import Ask, Offset, Reply, Time, header
@@ -19,6 +21,9 @@ from ..telemetry.fail_open import FailOpen
 from ..telemetry.outcomes import SignatureOutcome, Stage
 from .backend_clocks import UNDATED, BackendClocks
 from .traffic import Route, Signed
+
+A_PART: Final = 16
+"""A name this long that is found in the signature is no coincidence."""
 
 
 class HostClock(Protocol):
@@ -101,7 +106,7 @@ class Observer:
                 route=route.path,
                 asked=signed.asked,
                 signer=signed.signer,
-                replica=reply.replica,
+                replica=None if reply.replica is None else _named(reply.replica, signature),
                 format=signature.format,
                 iat=iat,
                 exp=claims.exp,
@@ -150,6 +155,20 @@ class Observer:
             )
             return None if value is None else str(value)
         return None
+
+
+def _named(replica: str, signature: Signature) -> str:
+    """A replica's name as it may be shown: whoever writes parts of the signature into its header shows a digest."""
+    if len(replica) < A_PART:
+        return replica
+    whole = (
+        signature.signed
+        + b"."
+        + base64.urlsafe_b64encode(signature.mac)
+        + b"."
+        + signature.mac.hex().encode()
+    )
+    return digest(replica) if replica.rstrip("=").encode("utf-8", "replace") in whole else replica
 
 
 def _by_status(reply: Reply) -> SignatureOutcome | None:

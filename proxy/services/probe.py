@@ -24,6 +24,9 @@ NAME: Final = "probe"
 
 TIMEOUT_S: Final = 30.0
 
+LAST_LEAST_S: Final = 0.5
+"""What the last request is given, even where less than that is left."""
+
 EVERY_MOST_S: Final = 30.0
 JITTER: Final = 0.2
 EDGE_S: Final = 0.03
@@ -101,13 +104,13 @@ class Probe:
         while True:
             await self._one()
             ending = self._ending()
-            if ending is None and self._record.signatures and self._time.mono() >= self._next_burst:
+            if ending is None and self._record.signatures and self._is_time_to_burst():
                 await self._burst()
                 ending = self._ending()
             if ending is not None:
                 return self.report(ending)
             pause = self._pause()
-            if self._time.mono() - self._began + pause > self._plan.for_s:
+            if pause > self._left_s():
                 return self.report(Ending.TIME)
             await self._sleep(pause)
 
@@ -135,6 +138,12 @@ class Probe:
         there = self._time.wall() + pause + clock.offset_s - min(LATE_S / 2, clock.bound_s)
         shift = math.floor(there + 0.5) - there + (EDGE_S if turn else -EDGE_S)
         return max(EVERY_LEAST_S / 2, pause + shift)
+
+    def _left_s(self) -> float:
+        return self._plan.for_s - (self._time.mono() - self._began)
+
+    def _is_time_to_burst(self) -> bool:
+        return self._time.mono() >= self._next_burst and self._left_s() > 0
 
     def _ending(self) -> Ending | None:
         """Whether enough is known."""
@@ -186,10 +195,12 @@ class Probe:
     async def _ask(self, meeting: int) -> Observed | None:
         self._record.requests += 1
         ask = self._template.ask(meeting)
+        limit_s = min(TIMEOUT_S, max(LAST_LEAST_S, self._left_s()))
         try:
-            reply = await self._backend.sign(ask)
-        except BackendTimeout:
-            self._record.failure("timeout", f"no complete answer within {TIMEOUT_S:g} s; look into its log")
+            async with asyncio.timeout(limit_s):
+                reply = await self._backend.sign(ask)
+        except (BackendTimeout, TimeoutError):
+            self._record.failure("timeout", f"no complete answer within {limit_s:.3g} s; look into its log")
             return None
         except BackendError as error:
             self._record.failure("no answer", no_answer(error, NAME))

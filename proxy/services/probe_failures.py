@@ -43,7 +43,8 @@ def _content_type(headers: Headers) -> str:
     text = header(headers, "content-type")
     if text is None:
         return "no Content-Type"
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:80])
+    media = text.partition(";")[0].strip()  # Parameters are anything's place, a token's too.
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in media[:80])
 
 
 def _length(reply: Reply) -> str:

@@ -136,12 +136,12 @@ def _parsed(url: str) -> URL:
     try:
         host = urlsplit(url).netloc.rpartition("@")[2]
         parsed = URL(url)
-        port = parsed.port
-    except ValueError:
+        there = bool(parsed.host) and parsed.port != 0
+    except ValueError:  # Also of a host that no IDNA name stands for, as "xn--" is.
         raise Unusable(wrong) from None
     if any(str(mark) in host for mark in (_MEETING_MARK, _ROLE_MARK)):
         raise Unusable("the URL has a placeholder in its host; put it into the path or the query")
-    if parsed.scheme not in ("http", "https") or not parsed.host or port == 0:
+    if parsed.scheme not in ("http", "https") or not there:
         raise Unusable(wrong)
     return parsed
 

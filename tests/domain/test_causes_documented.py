@@ -12,6 +12,7 @@ from proxy.domain.diagnosis.base import Cause
 from proxy.domain.diagnosis.mends import MAX_ADVICE, MENDS, Language, advice
 from proxy.domain.diagnosis.quantisation import ahead_share
 from proxy.domain.findings import RULES
+from proxy.services import suspicions
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "causes.md").read_text(encoding="utf-8")
 INTRODUCTION = " ".join(DOCUMENT.partition("\n## Time\n")[0].split())
@@ -120,7 +121,9 @@ def _float32(seconds: int) -> int:
     [
         f"Signatures are looked at over the last {windows.WINDOW_S / 60:.0f} minutes",
         f"joins over the last {windows.JOINS_WINDOW_S / 60:.0f} minutes",
-        f"(at most {windows.MAX_REPLICAS})",
+        f"({windows.MAX_REPLICAS - 1} by name, further ones taken together as `{windows.OTHERS}`)",
+        f"one below {suspicions.POSSIBLE} never",
+        f"not seen since a restart is cleared after {windows.WINDOW_S / 60:.0f} minutes",
         f"joins within {windows.JOIN_SLOT_S:.0f} s of one another count as one moment",
         f"Below {tables.ENOUGH:.0e}".replace("e-06", "e-6"),
         f"the {tables.USUAL_SHARE * 100:.0f} % that may fail in a sound world",

@@ -97,7 +97,8 @@ BODY = json.dumps(
         ("query:mn", "85 746"),
         ("query:empty", None),
         ("query:absent", None),
-        ("query:twice", "1"),
+        ("query:twice", None),
+        ("query:same", "7"),
         ("query:a b", "ü"),
         ("path:0", "rooms"),
         ("path:1", "85/7"),
@@ -110,7 +111,7 @@ def test_read(place: str, value: str | int | None) -> None:
     found = read(
         parse_source(place),
         tail="/rooms/85%2F7//x",
-        query="mn=85+746&empty=&twice=1&twice=2&a%20b=%C3%BC&flag",
+        query="mn=85+746&empty=&twice=1&twice=2&same=7&same=7&a%20b=%C3%BC&flag",
         body=BODY,
         content_type="application/json",
     )

@@ -425,8 +425,9 @@ async def test_an_ill_look_costs_nothing_and_the_next_one_is_taken(monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(module, "signature_causes", _ill)
         await watching.diagnosis.turn()
-    (line,) = watching.lines("observation.failed")
-    assert line["stage"] == "diagnosis"
+    assert [line["stage"] for line in watching.lines("observation.failed")] == [
+        "diagnosis"
+    ] * 2  # of each backend
     watching.sign(-30, 1, findings=BAD)
     await watching.diagnosis.turn()
     assert watching.lit == RAISED

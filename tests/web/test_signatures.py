@@ -655,6 +655,19 @@ async def test_a_backends_clock_shows_up_once_its_date_was_seen(tmp_path: Path) 
         assert issued[-1]["backend_clock_offset_s"] == pytest.approx(now[gauge])
 
 
+async def test_a_replica_header_that_holds_a_part_of_the_signature_is_shown_as_a_digest(
+    tmp_path: Path,
+) -> None:
+    signed = token(NOW - 60)
+    part = signed.rpartition(".")[2]
+    answer = reply(json.dumps({"signature": signed}).encode(), b"X-Served-By: " + part.encode())
+    async with before(tmp_path, replying(answer), more='replica_header = "X-Served-By"\n') as (app, _):
+        assert (await app.signature("/sign")).status == 200
+        (line,) = await app.logged("signature.issued")
+        assert line["replica"].startswith("sha256:")
+        assert not any(part in each for each in app.out)
+
+
 async def test_a_whole_line_about_a_signature(tmp_path: Path) -> None:
     rest = 'replica_header = "X-Served-By"\n'
     answer = reply(

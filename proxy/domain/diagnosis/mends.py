@@ -219,7 +219,7 @@ MENDS: Final[Mapping[Cause, Mend]] = dict(
         _mend(
             Cause.OTHER_ACCOUNT,
             "meetings of other accounts",
-            "Joins of meetings that belong to another account than the app's fail, mostly with 4011 to 4018; the"
+            "Joins of meetings that belong to another account than the app's fail, mostly with 4011 to 4013; the"
             " signature is sound.",
             "Pass an OBF token or a ZAK for these meetings: since March 2026 a signature alone joins only meetings"
             " of the app's own account.",

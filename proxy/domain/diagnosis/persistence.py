@@ -48,4 +48,4 @@ def is_over(before: int, of: int, sound: int) -> bool:
 
 def _share(hits: int, of: int) -> float:
     """Cautious: of a few, the share may be less than it looks."""
-    return hits / (of + 2)
+    return min(1.0, hits / (of + 2))

@@ -61,7 +61,8 @@ def _in_service(window: BackendWindow, now: float) -> dict[str, ReplicaWindow]:
         last = replicas[name].last_at
         if now - last < GONE_S:
             return False
-        others = sum(count for begin, count in of_all.items() if begin > last)
+        # Its own of a minute that began after its last one belong to a clock that has been set back.
+        others = sum(count - minutes[name][begin] for begin, count in of_all.items() if begin > last)
         return is_over(minutes[name].total(), total - others, others)
 
     return {name: each for name, each in replicas.items() if not is_gone(name)}

@@ -262,13 +262,17 @@ class BackendWindow:
 
     def recent_joins(self, now: float) -> list[JoinSeen]:
         """The joins in the window, oldest first; of a busy moment a sample."""
-        return self.joins.since(now - JOINS_WINDOW_S)
+        return [join for join in self.joins.since(now - JOINS_WINDOW_S) if join.at <= now + STEPPED_S]
 
     def forget_leads(self) -> None:
-        """This host's clock has stepped: leads against it from before mean nothing now, nor does a token's age."""
+        """This host's clock has stepped: leads against it from before mean nothing now, nor does a token's age.
+
+        Nor can the joins of before be told from those that are to come.
+        """
         for replica in self.replicas.values():
             replica.newest.clear()
             replica.spaced.clear()
+        self.joins, self.join_tally = JoinSample(), Tally(JOINS_WINDOW_S)
         self._tokens = dict.fromkeys(self._tokens, math.inf)
 
     def _replica(self, name: str, at: float) -> ReplicaWindow:

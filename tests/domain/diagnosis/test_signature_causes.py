@@ -8,8 +8,10 @@ import pytest
 
 from proxy.domain.causes import Cause
 from proxy.domain.diagnosis.mends import advice
+from proxy.domain.diagnosis.signature_causes import signature_causes
+from proxy.domain.diagnosis.windows import BackendWindow
 
-from .builders import RIGHT, Code, Scene, every, floored, rounded
+from .builders import RIGHT, START, Code, Scene, every, floored, rounded, signature
 
 SOUND = floored(60)
 
@@ -201,3 +203,14 @@ def test_a_replica_that_was_seen_for_a_second_is_not_cleared_of_rounding() -> No
     scene = Scene().sign(rounded(30), every(5, 100), replica="a")
     scene.sign(rounded(30), every(0.04, 20, scene.now + 1), replica="b")
     assert scene.told(Cause.FLOAT32_ROUNDING).replicas == ()
+
+
+def test_a_reply_out_of_order_at_a_full_minute_stops_no_look() -> None:
+    """The last one of a replica may lie before the minute that others of its own began."""
+    minute = START - START % 60 + 60
+    window = BackendWindow()
+    for at in [minute + 0.01] * 12 + [minute - 0.3]:
+        window.signature(signature(at, at - 60, replica="pod1"))
+    for at in every(1, 200, minute + 1):
+        window.signature(signature(at, at - 60, replica="pod2"))
+    assert not signature_causes(window, minute + 202)
