@@ -1,4 +1,4 @@
-"""How the command line is parsed: no abbreviations, and no error repeats a value, which may be a signature or a secret."""
+"""How the command line is parsed: no abbreviations, and no error repeats a value: it may be a signature or a secret."""
 
 from __future__ import annotations
 

@@ -548,7 +548,7 @@ def test_what_is_no_signature_is_named(run: Run, text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(("--at", "soon", TOKEN), "'soon' is not a time", id="no time"),
+        pytest.param(("--at", "soon", TOKEN), "it is not a time", id="no time"),
         pytest.param(("--at", "nan", TOKEN), "not a time", id="NaN"),
         pytest.param(("--at", str(NOW * 1000), TOKEN), "date +%s prints one", id="milliseconds"),
         pytest.param(("--key", KEY, TOKEN), "--key says whose secret", id="a key without its secret"),
@@ -563,7 +563,11 @@ def test_what_is_no_signature_is_named(run: Run, text: str, says: str) -> None:
         pytest.param(("--response", "missing"), "--response missing cannot be read (no such", id="no reply"),
         pytest.param(("--response", "."), "--response . cannot be read (is a dir", id="a folder"),
         pytest.param(("quoted",), "this is the name of a file; give it with --response", id="a file's name"),
-        pytest.param(("one", "two"), "unrecognized arguments", id="an argument too many"),
+        pytest.param(
+            ("one", "two"),
+            "1 argument was not understood: put the signature into quotation marks",
+            id="an argument too many",
+        ),
     ],
 )
 def test_wrong_use(

@@ -9,7 +9,7 @@ import pty
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -278,6 +278,17 @@ def test_a_ledger_that_cannot_be_read_is_2(tmp_path: Path, capsys: pytest.Captur
     assert "joinwatch.db: file is not a database: move the file away" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_a_ledger_that_is_no_file_is_2_at_once(
+    make: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "var").mkdir()
+    make(tmp_path / "var" / "joinwatch.db")
+    assert exit_code() == 2
+    assert "joinwatch.db is no file, but a folder, a pipe or a device: correct" in capsys.readouterr().err
+
+
 def test_a_listener_on_any_port_cannot_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "joinwatch.toml").write_text(f'{NATIVE}[listen]\nadmin = "127.0.0.1:0"\n')
     assert exit_code() == 2
@@ -287,8 +298,8 @@ def test_a_listener_on_any_port_cannot_be_asked(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--since", "soon"), "'soon' is not a time from 1s to 366d"),
-        (("--since", "0s"), "'0s' is not a time from 1s to 366d"),
+        (("--since", "soon"), "it is not a time from 1s to 366d"),
+        (("--since", "0s"), "it is not a time from 1s to 366d"),
         (("--config", "x", "--admin", "http://127.0.0.1:1"), "not allowed with argument"),
         (("--json", "--html", "x"), "not allowed with argument"),
         (("--html", "report.html"), "--html is not in this version"),

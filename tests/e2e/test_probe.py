@@ -81,3 +81,20 @@ async def test_nobody_there_is_2_and_says_so() -> None:
         f"joinwatch probe: no signature from {endpoint.url} in 3 requests: nothing answers"
     )
     assert told.err.count("\n") == 1
+
+
+async def test_an_endpoint_that_hangs_costs_no_more_than_the_time_given() -> None:
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        told = await probe(f"http://127.0.0.1:{port}/", "--for", "3s", "--every", "1.5s", within_s=20)
+        server.close()
+    assert told.code == 2
+    assert "no complete answer within 3 s" in told.err
+    assert 3.0 <= told.took_s < 5.0  # with the start of Python

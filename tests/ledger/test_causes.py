@@ -19,6 +19,7 @@ from proxy.ledger import reading
 from proxy.ledger.errors import RecordError, StoreError
 from proxy.ledger.read_only import tally_of
 from proxy.ledger.store import Store
+from proxy.services.summary import Known, summarise
 
 from .builders import HINTED, NOW, RAISED, record, url_of
 
@@ -111,6 +112,48 @@ def test_rows_that_nobody_understands_are_left_out(store: Store, tmp_path: Path)
     assert [join.issuance.receipt_id for join in history.joins] == ["sound"]
     assert history.open_causes == [OPEN]
     assert store.count_joins(0.0, math.inf).late == {"java_a": 4}
+
+
+UNREADABLE = {
+    "raised_at": (1e300, -1e300, "'x'", -1, "9e999"),
+    "cleared_at": ("'zz'", 1e300, "x'00'"),
+    "confidence": ("'abc'", 1.5, -0.1),
+    "evidence": ("x'00'",),
+    "replicas": ("'{}'", "'[1]'", "'1'", "'['", f"'{'[' * 100_000}'"),
+    "predicted_share": ("'x'", 2),
+    "observed_share": ("'x'", -1),
+    "heals_s": ("'x'", -1, "9e999"),
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [(column, value) for column, values in UNREADABLE.items() for value in values],
+    ids=lambda each: str(each)[:12],
+)
+def test_a_cause_that_cannot_be_told_is_left_out(
+    store: Store, tmp_path: Path, column: str, value: object
+) -> None:
+    store.keep_causes([OPEN, replace(OPEN, backend="php")])
+    with closing(sqlite3.connect(tmp_path / "joinwatch.db")) as connection, connection:
+        connection.execute(f"UPDATE causes SET {column} = {value} WHERE backend = 'php'")
+    assert store.suspected_since(-math.inf) == [OPEN]
+    assert store.history(0.0, 10).open_causes == [OPEN]
+    told = summarise(
+        Known(now=NOW, since=0.0, tally=tally_of(tmp_path / "joinwatch.db", 0.0), suspected=[OPEN])
+    )
+    assert "php" not in told.backends
+
+
+def test_joins_that_cannot_be_told_are_not_counted(store: Store, tmp_path: Path) -> None:
+    store.append([record(name, received_at=NOW) for name in ("sound", "late", "signer", "time")], 5)
+    with closing(sqlite3.connect(tmp_path / "joinwatch.db")) as connection, connection:
+        connection.execute("UPDATE joins SET late = 0")
+        connection.execute("UPDATE joins SET late = 'x' WHERE receipt_id = 'late'")
+        connection.execute("UPDATE joins SET signer = x'00' WHERE receipt_id = 'signer'")
+        connection.execute("UPDATE joins SET received_at = 'x' WHERE receipt_id = 'time'")
+    counted = store.count_joins(0.0, math.inf)
+    assert counted.joins == {("java_a", Outcome.JOINED): 1}
 
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 1000])

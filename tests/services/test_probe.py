@@ -17,7 +17,7 @@ from proxy.services.probe_request import Plan
 from tests.support import tokens
 from tests.support.fake_time import FakeTime
 from tests.support.probing import Endpoint, float32, probed, probing, running, signer
-from tests.support.secrets import OTHER_CLIENT_SECRET
+from tests.support.secrets import BACKEND_TOKEN, OTHER_CLIENT_SECRET
 
 CYCLE = 14_062_500 * 128
 """A multiple of 256 s, so that the phase of a start is what is added to it."""
@@ -252,7 +252,7 @@ def redirect(_: int) -> web.Response:
     [
         pytest.param(
             lambda _: web.Response(status=401, text="not-to-be-shown"),
-            "status 401, text/plain; charset=utf-8, 15 bytes; send what it asks for with --header",
+            "status 401, text/plain, 15 bytes; send what it asks for with --header",
             id="401",
         ),
         pytest.param(
@@ -267,13 +267,18 @@ def redirect(_: int) -> web.Response:
         ),
         pytest.param(
             lambda _: web.json_response({"ok": "not-to-be-shown"}),
-            "status 200, application/json; charset=utf-8, 25 bytes, and no signature in it; check the URL, --method and"
+            "status 200, application/json, 25 bytes, and no signature in it; check the URL, --method and"
             " --body",
             id="no signature",
         ),
         pytest.param(
+            lambda _: web.Response(body=b"x", headers={"Content-Type": f"text/html; token={BACKEND_TOKEN}"}),
+            "status 200, text/html, 1 byte, and no signature in it",
+            id="a token beside the media type",
+        ),
+        pytest.param(
             lambda _: web.Response(text="x" * 300_000),
-            "status 200, text/plain; charset=utf-8, over ",
+            "status 200, text/plain, over ",
             id="too large",
         ),
     ],

@@ -20,7 +20,7 @@ from .run import FAULTY, HIDDEN_S, RIPENING, ROUNDED, SIGNATURES, Outcome, in_ti
 BEGIN: Final = "<!-- measured: begin -->"
 END: Final = "<!-- measured: end -->"
 
-MAX_LISTED: Final = 40
+MAX_LISTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +212,17 @@ def _honest(verdicts: Sequence[Verdict]) -> str:
 
 
 def _troubles(measured: Measured) -> str:
-    lines = [f"- missed or late: {case.id}{_how_late(outcome)}" for case, outcome in measured.missed()]
+    lines = [
+        f"- false: honest world {verdict.world}: {cause} ({evidence}); {verdict.told}"
+        for verdict in measured.false()
+        for cause, evidence in verdict.false
+    ]
     lines += [
         f"- wrong: {case.id}: {cause} ({evidence})"
         for case, outcome in measured.wrong()
         for cause, evidence in outcome.wrong
     ]
-    lines += [
-        f"- false: honest world {verdict.world}: {cause} ({evidence}); {verdict.told}"
-        for verdict in measured.false()
-        for cause, evidence in verdict.false
-    ]
+    lines += [f"- missed or late: {case.id}{_how_late(outcome)}" for case, outcome in measured.missed()]
     if len(lines) > MAX_LISTED:
         lines = [*lines[:MAX_LISTED], f"- … and {len(lines) - MAX_LISTED} more"]
     return "\n".join(lines)

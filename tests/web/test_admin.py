@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from proxy.ledger.store import Store
+from proxy.services.summary import SummaryService
 from tests.ledger.builders import RAISED
 from tests.support.app import ENVIRONMENT, NATIVE, App, application, http_backend
 from tests.support.fake_time import FakeTime
@@ -303,3 +304,18 @@ async def test_summaries_hold_up_no_result(tmp_path: Path) -> None:
 
 async def _reported(app: App) -> int:
     return (await app.report(await app.receipt())).status
+
+
+async def test_a_handler_that_fails_is_logged_without_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_service: SummaryService, _period_s: float) -> None:
+        raise ValueError("not-to-be-shown")
+
+    monkeypatch.setattr(SummaryService, "summary", fail)
+    async with application(tmp_path) as app:
+        assert (await app.ask("GET", f"{app.admin}/api/summary")).status == 500
+        app.wrong_allowed = True
+        (line,) = await app.logged("library")
+    assert (line["error"], line["logger"]) == ("ValueError", "aiohttp.server")
+    assert "not-to-be-shown" not in str(line)
