@@ -11,7 +11,7 @@ from .leads import Lead, constant, groups, moved
 from .mends import advice
 from .persistence import goes_on
 from .quantisation import MANY_IATS, MOVED_S, Quantised, quantised
-from .steady import NEEDED, steady_cause, wrong_clock
+from .steady import NEEDED, SETTLED_S, steady_cause, wrong_clock
 from .wording import percent, seldom, stands
 
 NEWEST: Final = 24
@@ -19,9 +19,10 @@ NEWEST: Final = 24
 
 def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
     """The causes in the leads of one signer, oldest first. `delays`: seconds from sending to joining, of its joins."""
+    settled = bool(of) and of[-1].at - of[0].at >= SETTLED_S
     rounding = quantised(of)
     if rounding is not None and _goes_on(of, rounding):
-        clock = wrong_clock(of, clock_offset(of))
+        clock = wrong_clock(of, clock_offset(of), settled=settled)
         return [_rounding(rounding, delays), *([] if clock is None else [clock])]
     newest = [lead for lead in of if lead.fresh][-NEWEST:]
     if len(newest) < NEEDED:
@@ -29,7 +30,7 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
     several = groups(newest)
     if several:
         found = [
-            steady_cause(group, offset_by_own_dates(group), delays, len(group) / len(newest))
+            steady_cause(group, offset_by_own_dates(group), delays, len(group) / len(newest), settled=settled)
             for group in several
         ]
         return list({each.cause: each for each in found if each is not None}.values())
@@ -37,7 +38,7 @@ def lead_causes(of: Sequence[Lead], delays: Sequence[float]) -> list[Suspicion]:
         return []  # iat stands still while time goes on, say at the begin of the hour: that is no clock.
     if constant(newest) is None:  # Perhaps it was another before: a mended clock, a deployment.
         newest = newest[-2 * NEEDED :]
-    cause = steady_cause(newest, clock_offset(newest), delays)
+    cause = steady_cause(newest, clock_offset(newest), delays, settled=settled)
     return [] if cause is None else [cause]
 
 

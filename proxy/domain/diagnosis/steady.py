@@ -39,6 +39,9 @@ ONE_OF_TWO: Final = 0.6
 UNDATED: Final = 0.7
 """iat is ahead, and no Date header tells whether it is the clock or the code."""
 
+SETTLED_S: Final = 10.0
+"""The first Dates of a window may be old and are outvoted later: where iat does not say the same, there is time."""
+
 SEEN_AHEAD_S: Final = 0.05
 AHEAD_PART: Final = 0.2
 NO_DELAY_S: Final = 5.0
@@ -62,7 +65,12 @@ class Steady(msgspec.Struct, frozen=True, gc=False):
 
 
 def steady_cause(
-    of: Sequence[Lead], clock: Interval | None, delays: Sequence[float], share: float = 1.0
+    of: Sequence[Lead],
+    clock: Interval | None,
+    delays: Sequence[float],
+    share: float = 1.0,
+    *,
+    settled: bool = True,
 ) -> Suspicion | None:
     """The cause of a lead that stands still, if it does, and if anything is wrong with it."""
     measured = constant(of)
@@ -70,7 +78,12 @@ def steady_cause(
         return None
     own = host(of[-1])
     seen = Steady(of, Interval(measured.lo + own.lo, measured.hi + own.hi), clock, delays, share)
-    return _zone(seen) or wrong_clock(of, clock, seen) or _ahead_for_no_reason(seen) or _no_margin(seen)
+    return (
+        _zone(seen)
+        or wrong_clock(of, clock, seen, settled=settled)
+        or _ahead_for_no_reason(seen)
+        or _no_margin(seen)
+    )
 
 
 def _against(of: Sequence[Lead]) -> str:
@@ -126,11 +139,16 @@ def _quarters(shift: Interval) -> int | None:
     return None
 
 
-def wrong_clock(of: Sequence[Lead], clock: Interval | None, seen: Steady | None = None) -> Suspicion | None:
-    """`seen` None: the lead moves, so that only the clock itself can be told."""
+def wrong_clock(
+    of: Sequence[Lead], clock: Interval | None, seen: Steady | None = None, *, settled: bool
+) -> Suspicion | None:
+    """`seen` None: the lead moves, so that only the clock itself can be told. `settled`: see SETTLED_S."""
     if clock is None or (clock.hi >= -WRONG_CLOCK_S and clock.lo <= WRONG_CLOCK_S):
         return None
     ahead = clock.lo > WRONG_CLOCK_S
+    iat_agrees = ahead and seen is not None and seen.lead.lo > WRONG_CLOCK_S
+    if not (iat_agrees or settled):
+        return None
     offset, bound = _middle(clock), (clock.hi - clock.lo) / 2
     so_iat = "" if seen is None else f" iat is {stands(seen.lead)}."
     evidence = (
