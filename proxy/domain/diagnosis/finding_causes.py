@@ -119,9 +119,9 @@ def _has(finding: str, kept: Kept) -> bool:
 
 
 def _are_shifted(newest: Sequence[Kept]) -> bool:
-    """Whether the expired ones are new tokens that all lie equally far back: a shifted time, and no old token."""
-    expired = leads(kept for kept in newest if _has("time/expired", kept))
-    return len({lead.token for lead in expired}) == len(expired) > 1 and moved(expired) <= SECOND_S + SLACK_S
+    """Whether the expired ones are different tokens that all lie equally far back: a shifted time, and no old token."""
+    expired = leads(kept for kept in newest if "time/expired" in kept.seen.issuance.findings)
+    return len({lead.token for lead in expired}) > 1 and moved(expired) <= SECOND_S + SLACK_S
 
 
 def _shared_state(tally: Slot) -> Suspicion | None:

@@ -146,7 +146,9 @@ def wrong_clock(
     if clock is None or (clock.hi >= -WRONG_CLOCK_S and clock.lo <= WRONG_CLOCK_S):
         return None
     ahead = clock.lo > WRONG_CLOCK_S
-    iat_agrees = ahead and seen is not None and seen.lead.lo > WRONG_CLOCK_S
+    iat_agrees = seen is not None and (
+        seen.lead.lo > WRONG_CLOCK_S if ahead else seen.lead.hi < -HONEST_MARGIN_S - WRONG_CLOCK_S
+    )
     if not (iat_agrees or settled):
         return None
     offset, bound = _middle(clock), (clock.hi - clock.lo) / 2
