@@ -33,6 +33,7 @@ class HeldStore(Store):
         self.did: list[str] = []
         self.free = threading.Event()
         self.free.set()
+        self.held = threading.Event()
         super().__init__(url)
 
     def append(self, *given: object) -> list[object]:  # type: ignore[override]  # only passed on
@@ -40,6 +41,7 @@ class HeldStore(Store):
         return super().append(*given)  # type: ignore[arg-type,return-value]  # as above
 
     def keep_causes(self, raised: object) -> None:
+        self.held.set()
         self.free.wait(10.0)
         super().keep_causes(raised)  # type: ignore[arg-type]  # only passed on
         self.did.append("keep")
@@ -207,7 +209,7 @@ async def test_a_caller_that_goes_away_takes_nothing_back_and_the_end_waits(tmp_
             for number in range(3)
         ]
         counting = asyncio.create_task(watched.ledger.tally(0.0))
-        await asyncio.sleep(0.02)
+        await asyncio.to_thread(store.held.wait, 10.0)
         keeping[0].cancel()
         keeping[1].cancel()
         counting.cancel()
@@ -229,7 +231,7 @@ async def test_when_too_many_want_to_read_the_next_is_refused_but_never_who_keep
         store.free.clear()
         first = asyncio.create_task(watched.ledger.keep_causes([RAISED]))
         waiting = [asyncio.create_task(watched.ledger.tally(0.0)) for _ in range(16)]
-        await asyncio.sleep(0.02)
+        await asyncio.to_thread(store.held.wait, 10.0)
         with pytest.raises(LedgerUnavailable, match="too many wait to read"):
             await watched.ledger.tally(0.0)
         last = asyncio.create_task(watched.ledger.keep_causes([HINTED]))

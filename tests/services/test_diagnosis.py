@@ -340,7 +340,7 @@ async def test_a_receipt_with_two_results_is_one_signature() -> None:
     await watching.look()
     window = watching.diagnosis._windows["java"]
     assert window.replicas[""].tally.since(0).total == 1
-    assert window.joins_taken == 2
+    assert window.join_tally.since(0).total == 2
 
 
 async def test_what_was_mended_by_a_deployment_of_both_is_not_raised_by_the_past() -> None:
@@ -379,7 +379,7 @@ async def test_what_came_before_a_late_reading_is_not_put_behind_it() -> None:
     await watching.look()
     window = watching.diagnosis._windows["java"]
     assert window.replicas[""].tally.since(0).total == 3
-    assert window.joins_taken == 20
+    assert window.join_tally.since(0).total == 20
 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["writing", "reading too"])

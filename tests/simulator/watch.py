@@ -99,7 +99,9 @@ class Watch:
         if self._restarts % 2 == 0:
             for name, window in self.windows.items():
                 since = self._time.wall_s - 3600
-                window.remember(seen for at, backend, seen in self._ledger if backend == name and at >= since)
+                for at, backend, seen in self._ledger:
+                    if backend == name and at >= since:
+                        window.join(seen)
         self._quota = EvidenceQuota(b"salt of a simulated process")
         self._ids = 0
         self._observer = Observer(

@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 
 from ..attribution import ABSURD_S
-from ..join_result import Outcome
 from .sightings import UNKNOWN_TOKEN, JoinSeen, SignatureSeen
 
 WINDOW_S: Final = 1800.0
@@ -198,7 +197,6 @@ class BackendWindow:
         self.join_tally = Tally(JOINS_WINDOW_S)
         self.news = 0
         """How many signatures and joins were taken in so far: a look without news finds nothing new."""
-        self.joins_taken = 0
         self._made_room_at = 0.0
         self._tokens: dict[int, float] = {}
         self._asked: deque[int] = deque(maxlen=MAX_ASKED)
@@ -235,16 +233,10 @@ class BackendWindow:
     def join(self, seen: JoinSeen) -> None:
         """Take in a join result that is new to the ledger and counts as evidence."""
         self.news += 1
-        self.joins_taken += 1
         slot = self.join_tally.slot(seen.at)
         slot.total += 1
         slot.counts[seen.outcome] += 1
         self.joins.add(seen)
-
-    def remember(self, joins: Iterable[JoinSeen]) -> None:
-        """Take in what the ledger has from before a restart, which may be older than what has come since."""
-        for join in joins:
-            self.join(join)
 
     def last(self, now: float) -> list[Kept]:
         """The newest signature, if one is in the window."""
@@ -255,10 +247,6 @@ class BackendWindow:
     def first_seen(self, token: int) -> float | None:
         """When a token was first handed out, as far as is remembered; inf for one from before the clock stepped."""
         return self._tokens.get(token)
-
-    def refused_since(self, at: float) -> int:
-        """How many joins were refused as invalid signature in the minutes from then on."""
-        return self.join_tally.since(at).counts[Outcome.INVALID_SIGNATURE]
 
     def recent_joins(self, now: float) -> list[JoinSeen]:
         """The joins in the window, oldest first; of a busy moment a sample."""
