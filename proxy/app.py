@@ -25,6 +25,7 @@ from .web.bodies import UPLOADS, Uploads
 from .web.clients import Clients
 from .web.join_results import JoinResults
 from .web.listener import listen, url_of
+from .web.page_script import BUILT, PageScript
 from .web.signatures import SignatureRoute
 
 
@@ -56,9 +57,12 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
 
         parts = await start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
-        admin = await listen(stack, _admin(settings, parts, metrics), settings.listen.admin, None)
+        script = PageScript(BUILT)
+        admin = await listen(stack, _admin(settings, parts, metrics, script), settings.listen.admin, None)
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
-        public = await listen(stack, _public(settings, parts, time), settings.listen.public, access_log)
+        public = await listen(
+            stack, _public(settings, parts, script, time), settings.listen.public, access_log
+        )
         for listener, address in (("public", public), ("admin", admin)):
             logs.notice("listening", listener=listener, url=url_of(address))
         yield Joinwatch(public, admin, parts.health, logs)
@@ -66,11 +70,13 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
         logs.notice("draining")
 
 
-def _public(settings: Settings, parts: Parts, time: Time) -> web.Application:
+def _public(settings: Settings, parts: Parts, script: PageScript, time: Time) -> web.Application:
     app = web.Application()
     app[UPLOADS] = Uploads()
     clients = Clients(settings.proxies.trusted)
     limits = settings.limits
+    # Before the routes: one with the path "/" would take what is below it.
+    script.add_to(app.router)
     JoinResults(
         parts.intake,
         clients,
@@ -94,12 +100,13 @@ def _public(settings: Settings, parts: Parts, time: Time) -> web.Application:
     return app
 
 
-def _admin(settings: Settings, parts: Parts, metrics: Metrics) -> web.Application:
+def _admin(settings: Settings, parts: Parts, metrics: Metrics, script: PageScript) -> web.Application:
     return admin_app(
         registry=metrics.registry,
         health=parts.health,
         before_scrape=parts.before_scrape,
         summary=parts.summary,
+        script_tag=script.tag(),
         hosts=frozenset(settings.listen.admin_hosts),
         token=settings.listen.admin_token,
     )

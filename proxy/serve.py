@@ -14,6 +14,7 @@ from .app import Joinwatch, running
 from .clocks.system import SystemTime
 from .settings import Settings
 from .web.listener import url_of
+from .web.page_script import PATH as PAGE_SCRIPT
 
 
 def serve(settings: Settings) -> None:
@@ -56,6 +57,7 @@ def _greet(settings: Settings, joinwatch: Joinwatch) -> None:
     print(f"joinwatch  {settings.source}", file=sys.stderr)
     print(f"  signatures    {routes}", file=sys.stderr)
     print(f"  join results  {public}/join-results", file=sys.stderr)
+    print(f"  page script   {public}{PAGE_SCRIPT}", file=sys.stderr)
     print(f"  metrics       {admin}/metrics", file=sys.stderr)
     print(f"  health        {admin}/readyz", file=sys.stderr)
     if settings.throwaway:

@@ -30,6 +30,7 @@ from .support.joinwatch import joinwatch
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PAGE_SCRIPT = "proxy/web/static/join-results.js"
 LOOPBACK = {"JOINWATCH_LISTEN__PUBLIC": "127.0.0.1:0", "JOINWATCH_LISTEN__ADMIN": "127.0.0.1:0"}
 
 
@@ -82,6 +83,7 @@ def test_the_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
     }
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+        assert archive.read(PAGE_SCRIPT) == (ROOT / PAGE_SCRIPT).read_bytes()
     about = f"joinwatch-{__version__}.dist-info"
     assert {name for name in names if not name.startswith(f"{about}/")} == package
     assert {f"{about}/{name}" for name in ("METADATA", "entry_points.txt", "licenses/LICENSE")} <= names
@@ -125,6 +127,8 @@ async def test_the_installed_command_serves(installed: Path, tmp_path: Path) -> 
             async with http.post(public, json={"meetingNumber": "98765432101", "role": 0}) as reply:
                 assert reply.status == 200
                 assert reply.headers["Join-Receipt"]
+            async with http.get(f"{public}/join-results.js") as reply:
+                assert (reply.status, await reply.read()) == (200, (ROOT / PAGE_SCRIPT).read_bytes())
         assert await child.stop() == 0
     assert {path.name for path in tmp_path.iterdir()} == {"var"}
     assert (tmp_path / "var" / "joinwatch.db").stat().st_size > 0

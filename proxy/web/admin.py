@@ -32,6 +32,10 @@ _INDEX: Final = f"""joinwatch {__version__}
 /api/summary  the causes that are suspected, and the joins of the last hour (?since=90s, 15m, 7d) as JSON
 /readyz       ready to serve, and how the ledger and the clock are
 /livez        the process answers
+
+The page's script, pinned to this version; write the public listener's own address before the path of src:
+
+{{script_tag}}
 """
 
 
@@ -58,6 +62,7 @@ def admin_app(
     health: Health,
     before_scrape: Callable[[], None],
     summary: SummaryService,
+    script_tag: str,
     hosts: frozenset[str],
     token: Secret | None,
 ) -> web.Application:
@@ -70,7 +75,7 @@ def admin_app(
         return await metrics(request)
 
     async def index(_request: web.Request) -> web.Response:
-        return web.Response(text=_INDEX)
+        return web.Response(text=_INDEX.format(script_tag=script_tag))
 
     async def livez(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -1,0 +1,95 @@
+// Component View: `client.join()` gives a promise; the user's Retry in the SDK's dialog is told by an event only.
+
+import { newJoin, type Join, type JoinOptions, type Outcome } from "./join";
+import { quietly } from "./quietly";
+import { replaced, type Joining } from "./wrapping";
+
+interface ComponentClient {
+  join: Joining;
+  on: (event: string, listener: (payload: Record<string, unknown>) => void) => void;
+}
+
+/** The namespace `ZoomMtgEmbedded`. */
+interface ComponentView {
+  createClient: Joining;
+}
+
+/** The latest join of a client. `told`: its failure was told by the event; the promise tells the same failure again. */
+interface Latest {
+  join: Join;
+  options: JoinOptions;
+  outcome?: Outcome;
+  endedAt?: number;
+  told?: boolean;
+}
+
+/** Watches every client that the namespace makes. */
+export function watchComponentView<T extends ComponentView>(namespace: T): T {
+  return replaced(
+    namespace,
+    (original, self, given) => {
+      const client = original.apply(self, given);
+      return quietly(() => watchComponentClient(client as ComponentClient)) ?? client;
+    },
+    "createClient",
+  );
+}
+
+/** Watches the joins of a client. Returns the object that the page must use instead of it. */
+export function watchComponentClient<T extends ComponentClient>(client: T): T {
+  let latest: Latest | undefined;
+  let listening = false;
+
+  const end = (one: Latest, outcome: Outcome, error?: unknown): void =>
+    quietly(() => {
+      one.outcome = outcome;
+      one.endedAt ??= performance.now();
+      one.join.end(outcome, error);
+    });
+
+  const onChange = (change: Record<string, unknown>): void => {
+    const failed = change["state"] === "Fail";
+    // After a success these events tell of the meeting's connection, not of a join.
+    if (!latest || latest.outcome === "joined" || !(failed || change["state"] === "Connected")) return;
+    if (latest.outcome && (latest.told || !failed)) {
+      // The SDK has joined again by itself, with the same signature: the user pressed Retry.
+      const { options, endedAt } = latest;
+      latest = { options, join: newJoin("component", options, undefined, endedAt, NaN) };
+    }
+    if (!failed) return end(latest, "joined");
+    latest.told = true;
+    // The promise's error object has more in it.
+    if (!latest.outcome) end(latest, "failed", change);
+  };
+
+  return replaced(client, (original, self, given) => {
+    const options = Object(given[0]) as JoinOptions;
+    const join = quietly(() => newJoin("component", options));
+    if (!join) return original.apply(self, given);
+    const now: Latest = (latest = { join, options });
+    quietly(() => {
+      if (listening) return;
+      // Throws before client.init(), and then so does join.
+      client.on("connection-change", (change) => quietly(() => onChange(change)));
+      listening = true;
+      client.on("join-speed", (speed) => quietly(() => latest?.join.reached(speed["tagId"])));
+    });
+    const failed = (error: unknown): never => {
+      end(now, "failed", error);
+      throw error;
+    };
+    let promise;
+    try {
+      promise = original.apply(self, given);
+    } catch (error) {
+      return failed(error);
+    }
+    if (!(promise instanceof Promise)) return promise;
+    // Handing out this promise, not the SDK's own, keeps "unhandledrejection" as it is without us.
+    return promise.then((value: unknown) => {
+      // The types say that a failure may also come as a value.
+      end(now, (Object(value) as { reason?: unknown }).reason ? "failed" : "joined", value);
+      return value;
+    }, failed);
+  });
+}

@@ -1,0 +1,131 @@
+// Brings results to joinwatch: at once, again until they are stored, and at the next page view if this page is gone.
+
+import { quietly } from "./quietly";
+import { all, KEPT_MS, read, write } from "./storage";
+
+/** One join result as CONTRACT and README describe it; `attempt` and `dropped` are set for each delivery. */
+export interface Result {
+  id: string;
+  [field: string]: unknown;
+}
+
+interface Waiting {
+  result: Result;
+  attempt: number;
+  /** When the result came about, in epoch milliseconds. */
+  wall: number;
+  timer?: ReturnType<typeof setTimeout>;
+}
+
+const KIND = "joinwatch:result:";
+const DROPPED = "joinwatch:dropped";
+const MAX_KEPT = 20;
+const MAX_WAIT_MS = 300_000;
+
+/** What all keepalive requests of a page may hold together, in bytes (Fetch standard). */
+const KEEPALIVE_BYTES = 65_536;
+
+const waiting = new Map<string, Waiting>();
+// Before anything, this script too, wraps it.
+const ask = globalThis.fetch;
+let endpoint = "";
+let flying = 0;
+let closing = false;
+
+/** Where results go; they wait until this is known. */
+export function sendTo(url: string): void {
+  endpoint = url;
+  waiting.forEach(send);
+}
+
+/** Delivers a result. One with the same id that still waits is replaced. */
+export function deliver(result: Result): void {
+  const earlier = waiting.get(result.id);
+  clearTimeout(earlier?.timer);
+  const item = { result, attempt: earlier?.attempt ?? 0, wall: Date.now() };
+  waiting.set(result.id, item);
+  void send(item);
+}
+
+/** Delivers what earlier pages could not. */
+export function deliverKept(): void {
+  for (const [, item] of kept()) {
+    if (waiting.has(item.result.id)) continue;
+    waiting.set(item.result.id, item);
+    void send(item);
+  }
+}
+
+/** The page goes away: what `work` delivers must outlive it, and what is not known to be stored waits in the browser. */
+export function leaving(work: () => void): void {
+  closing = true;
+  work();
+  waiting.forEach(keep);
+  closing = false;
+}
+
+async function send(item: Waiting): Promise<void> {
+  if (!endpoint) return;
+  item.attempt++;
+  const told = dropped();
+  const body = JSON.stringify({ ...item.result, attempt: Math.min(item.attempt, 1000), dropped: told });
+  const bytes = new TextEncoder().encode(body).length;
+  const keepalive = flying + bytes <= KEEPALIVE_BYTES;
+  if (closing && !(keepalive && "keepalive" in Request.prototype)) {
+    // It cannot leave out cookies, and nobody hears its answer: only where nothing else survives the page.
+    quietly(() => navigator.sendBeacon(endpoint, body));
+    return;
+  }
+  flying += bytes;
+  // Without Referer: the page's own address may have a signature in it.
+  const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
+  try {
+    const { status, headers } = await ask(endpoint, options);
+    if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
+    else {
+      if (status < 300) drop(-told);
+      forget(item);
+    }
+  } catch {
+    later(item, 0);
+  }
+  flying -= bytes;
+}
+
+/** To be tried again, after so many milliseconds at least. */
+function later(item: Waiting, atLeast: number): void {
+  // A later result of the same join may have taken its place while it was under way.
+  if (waiting.get(item.result.id) !== item) return;
+  if (Date.now() - item.wall > KEPT_MS) {
+    drop(1);
+    return forget(item);
+  }
+  keep(item);
+  const backoff = Math.min(MAX_WAIT_MS, 1000 * 2 ** item.attempt) * (0.5 + Math.random() / 2);
+  item.timer = setTimeout(send, Math.max(atLeast, backoff), item);
+}
+
+function forget(item: Waiting): void {
+  if (waiting.get(item.result.id) !== item) return;
+  waiting.delete(item.result.id);
+  write("localStorage", KIND + item.result.id);
+}
+
+function keep({ result, attempt, wall }: Waiting): void {
+  write("localStorage", KIND + result.id, { result, attempt, wall });
+  for (const [key] of kept().slice(0, -MAX_KEPT)) if (write("localStorage", key)) drop(1);
+}
+
+/** What waits in the browser, oldest first; what has waited too long is given up. */
+function kept(): [string, Waiting][] {
+  return all("localStorage", KIND, () => drop(1));
+}
+
+/** How many results this browser has given up and not yet told of. */
+function dropped(): number {
+  return Number(read("localStorage", DROPPED)) || 0;
+}
+
+function drop(count: number): void {
+  write("localStorage", DROPPED, Math.max(0, dropped() + count) || undefined);
+}

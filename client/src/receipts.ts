@@ -1,0 +1,74 @@
+// Which receipt came with which signature: in this page's memory, then in its storage, never "the last one seen".
+
+import { bare, digest } from "./digest";
+import { all, read, write, type Area } from "./storage";
+
+/** A receipt and when its reply came. `mono` is this document's clock, and missing where another document received it. */
+interface Kept {
+  receipt: string;
+  /** The digest of the signature exactly as it was received. */
+  exact: string;
+  /** Epoch milliseconds of this machine. */
+  wall: number;
+  mono?: number;
+}
+
+/** The receipt of a signature that was joined with, and whether it is still as it was received. */
+export interface Match extends Kept {
+  intact: boolean;
+}
+
+const KIND = "joinwatch:receipt:";
+const AREAS: Area[] = ["sessionStorage", "localStorage"];
+const MAX_KEPT = 16;
+const MAX_STRINGS = 32;
+
+const memory = new Map<string, Kept>();
+
+/**
+ * Strings of a reply that may be the signature: of 40 to 8192 characters, wherever they stand in JSON, as they are and
+ * cut free of what surrounds them (a URL, HTML, quotes).
+ */
+export function strings(text: string): Set<string> {
+  const found = new Set<string>();
+  const add = (leaf: string): void => {
+    for (const one of [leaf, ...(leaf.match(/[\w.+/%-]{40,}=*/g) ?? [])]) {
+      if (one.length > 39 && one.length <= 8192 && found.size < MAX_STRINGS) found.add(one);
+    }
+  };
+  const walk = (json: string): void => {
+    try {
+      // The reviver is given every value, also those of JSON within a string of JSON.
+      JSON.parse(json, (_key, value: unknown) => {
+        if (typeof value === "string") (/^\s*[[{"]/.test(value) ? walk : add)(value);
+        return value;
+      });
+    } catch {
+      add(json.trim());
+    }
+  };
+  walk(text);
+  return found;
+}
+
+/** Keeps the receipt of a reply for each string in it that may be the signature. `mono`: when the reply came. */
+export function remember(receipt: string, text: string, mono: number): void {
+  const wall = Date.now() - performance.now() + mono;
+  for (const signature of strings(text)) {
+    const key = KIND + digest(bare(signature));
+    const kept = { receipt, exact: digest(signature), wall };
+    memory.set(key, { ...kept, mono });
+    for (const area of AREAS) {
+      write(area, key, kept);
+      // The newest stay. Listing them also removes what is older than two days.
+      for (const [old] of all(area, KIND).slice(0, -MAX_KEPT)) write(area, old);
+    }
+  }
+}
+
+/** The receipt that came with this very signature, also if the page has altered its punctuation since. */
+export function find(signature: string): Match | undefined {
+  const key = KIND + digest(bare(signature));
+  const kept = memory.get(key) ?? read<Kept>(AREAS[0]!, key) ?? read<Kept>(AREAS[1]!, key);
+  return kept && { ...kept, intact: kept.exact === digest(signature) };
+}

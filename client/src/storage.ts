@@ -1,0 +1,33 @@
+// Web storage; every name begins with "joinwatch:". Where a browser refuses it, nothing is kept and nothing breaks.
+
+import { quietly } from "./quietly";
+
+export const KEPT_MS = 48 * 3600e3;
+
+export type Area = "sessionStorage" | "localStorage";
+
+/** The value under a name; undefined where there is none, or none that can be read. */
+export function read<T>(area: Area, name: string): T | undefined {
+  return quietly(() => JSON.parse(window[area].getItem(name)!) ?? undefined);
+}
+
+/** Keeps a value, or removes it where it is undefined. Says whether that was done. */
+export function write(area: Area, name: string, value?: unknown): boolean {
+  return !!quietly(() => {
+    if (value === undefined) window[area].removeItem(name);
+    else window[area].setItem(name, JSON.stringify(value));
+    return true;
+  });
+}
+
+/** What is kept under names that begin so, oldest first, after removing what is too old or unreadable. */
+export function all<T extends { wall: number }>(area: Area, kind: string, onTooOld?: () => void): [string, T][] {
+  const found: [string, T][] = [];
+  for (const name of quietly(() => Object.keys(window[area])) ?? []) {
+    if (!name.startsWith(kind)) continue;
+    const value = read<T>(area, name);
+    if (Math.abs(Date.now() - value?.wall!) < KEPT_MS) found.push([name, value!]);
+    else if (write(area, name)) onTooOld?.();
+  }
+  return found.sort(([, one], [, other]) => one.wall - other.wall);
+}

@@ -1,0 +1,29 @@
+// What `<script src="…/join-results.js"></script>` does: everything by itself.
+
+import { watchRequests } from "./asked";
+import { watchProgress } from "./client_view";
+import { deliverKept, sendTo } from "./delivery";
+import { watchJoin, watchSignature } from "./index";
+import { useReceipt } from "./join";
+import { quietly } from "./quietly";
+import { hookReplies } from "./replies";
+import { watchGlobal } from "./sdk";
+
+const page = window as unknown as Record<string, unknown>;
+
+if (!page["joinResults"]) {
+  const script = document.currentScript as HTMLScriptElement | null;
+  page["joinResults"] = { watchSignature, watchJoin };
+  quietly(hookReplies);
+  watchRequests();
+  watchProgress();
+  watchGlobal("ZoomMtg");
+  watchGlobal("ZoomMtgEmbedded");
+  quietly(() => {
+    useReceipt(script!.dataset["receipt"]);
+    // Relative to the script, so that a path prefix in front of joinwatch works by itself.
+    sendTo(new URL("join-results", script!.src).href);
+  });
+  // After the page's own work.
+  setTimeout(() => quietly(deliverKept), 1000);
+}

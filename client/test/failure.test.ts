@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { failureOf, secretsOf } from "../src/failure";
+
+const CLIENT = { method: "join", status: false, result: "Invalid signature.", errorCode: 3712, errorMessage: "Signature is invalid." };
+const COMPONENT = { type: "JOIN_MEETING_FAILED", reason: "Signature is invalid.", errorCode: 3712 };
+
+const JOIN = {
+  signature: "eyJhbGciOiJIUzI1NiJ9.payload",
+  meetingNumber: 98765432101,
+  userName: "Test Person",
+  userEmail: "person@example.com",
+  passWord: "a1b2c3",
+  lang: "en-US",
+  success: () => {},
+};
+
+const throwing = { get reason(): string { throw new Error("never"); } };
+
+const ERRORS: [string, unknown, object][] = [
+  ["Client View's", CLIENT, CLIENT],
+  ["Component View's", COMPONENT, COMPONENT],
+  ["an Error", new TypeError("Cannot read properties of undefined"), { name: "TypeError", message: "Cannot read properties of undefined" }],
+  ["a text", "no", { message: "no" }],
+  ["a number", 7, { message: "7" }],
+  ["nothing", undefined, { message: null }],
+  ["null", null, { message: "null" }],
+  ["fields that are not known", { ...COMPONENT, userName: "Test Person", stack: "at …" }, COMPONENT],
+  ["fields that are no scalars", { reason: { deep: 1 }, errorCode: [3712], status: null }, { status: null }],
+  ["no result", { ...CLIENT, result: null }, { ...CLIENT, result: null }],
+];
+
+for (const [what, error, expected] of ERRORS) {
+  test(`of an error its known fields are told: ${what}`, () => assert.deepEqual(failureOf(error, []), expected));
+}
+
+test("an error that cannot be read throws; the join does without it", () => assert.throws(() => failureOf(throwing, [])));
+
+const TEXTS: [string, string, string][] = [
+  ["the user's name", "Test Person may not join", "[removed] may not join"],
+  ["the meeting", "meeting 98765432101 not found", "meeting [removed] not found"],
+  ["another meeting, in groups", "meeting 912 3456 7890 not found", "meeting [removed] not found"],
+  ["the passcode", "wrong passcode a1b2c3", "wrong passcode [removed]"],
+  ["any e-mail address", "ask host@example.org.", "ask [removed]"],
+  ["the signature", "bad token eyJhbGciOiJIUzI1NiJ9.payload", "bad token [removed]"],
+  ["any token", "bad token eyJhbGciOiJIUzI1NiJ9.eyJpYXQi", "bad token [removed]"],
+  ["a URL", "ajax error https://zoom.us/wc/info?signature=x 403", "ajax error [removed] 403"],
+  ["nothing of Zoom's own words", "REQUEST_WEB_JOIN_MEETING_ERROR: Invalid apiKey/sdkKey and/or signature", "REQUEST_WEB_JOIN_MEETING_ERROR: Invalid apiKey/sdkKey and/or signature"],
+  ["all but 200 characters", "word ".repeat(100), "word ".repeat(40)],
+];
+
+for (const [what, text, expected] of TEXTS) {
+  test(`a text goes out without ${what}`, () => {
+    assert.equal(failureOf({ reason: text }, secretsOf(JOIN)).reason, expected);
+  });
+}
+
+test("the longest value goes first, or its rest would stay", () => {
+  assert.deepEqual(secretsOf({ one: "abc", other: "abcdef", short: "ab", role: 0, number: 12345 }), ["abcdef", "12345", "abc"]);
+  assert.deepEqual(secretsOf(undefined), []);
+});

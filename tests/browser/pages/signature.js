@@ -1,0 +1,41 @@
+/* How the page gets its signature: the official sample's request to its own endpoint, by fetch or by XMLHttpRequest. */
+"use strict";
+var settings = Object.fromEntries(new URLSearchParams(location.search));
+
+function asked() {
+  return JSON.stringify({ meetingNumber: settings.meetingNumber, role: 0 });
+}
+
+function signatureByFetch(endpoint) {
+  return fetch(endpoint, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: asked(),
+  }).then(function (response) {
+    return response.json();
+  });
+}
+
+function signatureByXhr(endpoint) {
+  return new Promise(function (resolve, reject) {
+    var xhr = new XMLHttpRequest();
+    xhr.open("POST", endpoint);
+    xhr.setRequestHeader("Content-Type", "application/json");
+    xhr.onload = function () {
+      resolve(JSON.parse(xhr.responseText));
+    };
+    xhr.onerror = reject;
+    xhr.send(asked());
+  });
+}
+
+/* All endpoints of the page are asked at once; it joins with the reply of the first that it named. */
+function getSignature() {
+  if (settings.signature !== undefined) {
+    return Promise.resolve({ signature: settings.signature, sdkKey: settings.sdkKey });
+  }
+  var get = settings.by === "xhr" ? signatureByXhr : signatureByFetch;
+  return Promise.all(settings.endpoints.split(",").map(get)).then(function (replies) {
+    return replies[0];
+  });
+}

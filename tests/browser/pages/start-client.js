@@ -1,0 +1,1 @@
+clientView(window.ZoomMtg);

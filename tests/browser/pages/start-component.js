@@ -1,0 +1,1 @@
+componentView(window.ZoomMtgEmbedded);

@@ -1,0 +1,195 @@
+"""zoom.us and its CDN, played by a real TLS server on loopback: the browser is sent there by its resolver rules."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from tests.support.secrets import CLIENT_SECRET, KEY, OTHER_CLIENT_SECRET
+
+from .sdk import Sdk
+
+OTHER_KEY: Final = "test_sdk_key_not_real_1"
+SECRETS: Final = {KEY: CLIENT_SECRET, OTHER_KEY: OTHER_CLIENT_SECRET}
+"""The apps that this Zoom knows."""
+
+
+class Behaviour(StrEnum):
+    """What Zoom does when a page asks to join."""
+
+    REFUSE = "refuse"
+    WRONG_KEY = "wrong_key"
+    EXPIRED = "expired"
+    HTML = "html"
+    SILENT = "silent"
+    RESET = "reset"
+    HTTP_500 = "http_500"
+    HTTP_403 = "http_403"
+    ACCEPT = "accept"
+    JUDGE = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for /api/v1/wc/info, as it came."""
+
+    method: str
+    params: dict[str, str]
+    origin: str | None
+    at: float
+
+    def claims(self) -> dict[str, Any]:
+        """The claims of the signature that was sent, without judging it."""
+        claims: dict[str, Any] = json.loads(_unpadded(self.params["signature"].split(".")[1]))
+        return claims
+
+
+@dataclass(slots=True)
+class Zoom:
+    """The running server; `behaviour` may be changed while it runs."""
+
+    sdk: Sdk
+    port: int = 0
+    behaviour: Behaviour = Behaviour.REFUSE
+    asked: list[Asked] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Requests for paths that it does not know, on zoom.us and on the CDN."""
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def until_asked(self, count: int = 1, timeout_s: float = 20.0) -> list[Asked]:
+        """The requests so far, as soon as there are `count` of them."""
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(lambda: len(self.asked) >= count)
+        return list(self.asked)
+
+    def resolver_rules(self) -> str:
+        """For Chromium: both hosts are this server, loopback is loopback, and nothing else can be reached."""
+        hosts = ("zoom.us", "source.zoom.us")
+        maps = [f"MAP {host}:443 127.0.0.1:{self.port}" for host in hosts]
+        return ", ".join([*maps, "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"])
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Both hosts."""
+        if request.path == "/api/v1/wc/info":
+            return await self._info(request)
+        file = self.sdk.cdn_file(request.path) if request.host == "source.zoom.us" else None
+        if file is None:
+            self.others.append(f"{request.method} {request.host}{request.path}")
+            return web.Response(status=404, headers=_OPEN)
+        return web.FileResponse(file, headers=_OPEN)
+
+    async def _info(self, request: web.Request) -> web.StreamResponse:
+        form = (await request.text()) if request.method == "POST" else request.query_string
+        params = dict(parse_qsl(form, keep_blank_values=True))
+        origin = request.headers.get("Origin")
+        async with self._changed:
+            self.asked.append(Asked(request.method, params, origin, time.time()))
+            self._changed.notify_all()
+        headers = {
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Access-Control-Allow-Origin": origin or "*",
+            "Access-Control-Allow-Credentials": "true",
+            "Cache-Control": "no-store",
+        }
+        match self.behaviour:
+            case Behaviour.SILENT:
+                await asyncio.Event().wait()
+            case Behaviour.RESET:
+                assert request.transport is not None
+                request.transport.abort()
+                return web.Response()
+            case Behaviour.HTTP_500 | Behaviour.HTTP_403 as code:
+                return web.Response(status=int(code[-3:]), headers=headers)
+            case Behaviour.HTML:
+                text = "<!doctype html><title>Hotel</title><p>Please sign in to the network</p>"
+                return web.Response(text=text, content_type="text/html", headers=headers)
+            case _:
+                pass
+        text = json.dumps(_reply(self.behaviour, params))
+        if request.method == "GET":
+            text = f"{params['callback']}({text})"
+        kind = "application/javascript" if request.method == "GET" else "application/json"
+        return web.Response(text=text, content_type=kind, headers=headers)
+
+
+@asynccontextmanager
+async def zoom_us(sdk: Sdk, tls: ssl.SSLContext) -> AsyncIterator[Zoom]:
+    """Zoom for one test module."""
+    zoom = Zoom(sdk)
+    app = web.Application(client_max_size=2**20)
+    app.router.add_route("*", "/{path:.*}", zoom.serve)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+        await site.start()
+        zoom.port = runner.addresses[0][1]
+        yield zoom
+    finally:
+        await runner.cleanup()
+
+
+_OPEN: Final = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+
+
+def _refusal(message: str) -> dict[str, Any]:
+    return {"status": False, "errorCode": 200, "errorMessage": message, "result": None}
+
+
+def _accepted(params: dict[str, str]) -> dict[str, Any]:
+    """Invented: as far as the SDK needs it to go on to the meeting's servers, which do not exist."""
+    result = {
+        "meetingNumber": params["meetingNumber"],
+        "mid": "invented",
+        "userName": params["userName"],
+        "rwc": "rwc.zoom.invalid",
+        "rwg": "rwg.zoom.invalid",
+        "rwcToken": "invented",
+        "ts": int(time.time() * 1000),
+        "auth": "invented",
+        "encryptedRWC": {"rwc.zoom.invalid": "invented"},
+    }
+    return {"status": True, "errorCode": 0, "errorMessage": None, "result": result}
+
+
+def _judged(params: dict[str, str]) -> dict[str, Any]:
+    """As the documentation of signatures says that Zoom does: the key, the HMAC, the times."""
+    signed, _, mac = params["signature"].rpartition(".")
+    claims = json.loads(_unpadded(signed.partition(".")[2]))
+    secret = SECRETS.get(claims.get("appKey") or claims.get("sdkKey"))
+    if secret is None:
+        return _refusal("The api key is wrong.")
+    expected = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
+    if not hmac.compare_digest(_unpadded(mac), expected) or claims["iat"] > time.time():
+        return _refusal("Invalid signature.")
+    if claims["exp"] <= time.time():
+        return _refusal("The signature has expired.")
+    return _accepted(params)
+
+
+def _reply(behaviour: Behaviour, params: dict[str, str]) -> dict[str, Any]:
+    replies: dict[Behaviour, Callable[[], dict[str, Any]]] = {
+        Behaviour.REFUSE: lambda: _refusal("Invalid signature."),
+        Behaviour.WRONG_KEY: lambda: _refusal("The api key is wrong."),
+        Behaviour.EXPIRED: lambda: _refusal("The signature has expired."),
+        Behaviour.ACCEPT: lambda: _accepted(params),
+        Behaviour.JUDGE: lambda: _judged(params),
+    }
+    return replies[behaviour]()
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
