@@ -8,6 +8,7 @@ How its fenced blocks are marked:
   text        what the block before it prints; … stands for any text, alone on a line for any lines
   json log    a line of the log
   json body   the body of POST /join-results
+  html        what a page has
   toml        joinwatch.toml
   promql      queries
 """
@@ -36,6 +37,7 @@ from proxy.domain.causes import Cause, Suspicion
 from proxy.domain.ports import RaisedCause
 from proxy.domain.sdk_error import clean
 from proxy.telemetry.logs import Logs
+from proxy.web import page_script
 
 from .support import endpoints
 from .support.child import Child, running
@@ -111,7 +113,7 @@ def test_what_counts_as_the_same(expected: str, actual: str, same: bool) -> None
 
 
 def test_every_block_is_marked() -> None:
-    marks = {"sh", "sh serve", "sh make", "sh usage", "text", "json log", "json body", "toml", "promql"}
+    marks = {"sh", "sh serve", "sh make", "sh usage", "text", "json log", "json body", "html", "toml", "promql"}
     assert {block.mark for block in BLOCKS} == marks
     assert README.count("\n```") == 2 * len(BLOCKS)
 
@@ -202,6 +204,22 @@ async def test_one_minute(tmp_path: Path) -> None:
         assert [line["event"] for line in lines].count("signature.issued") == 1
 
 
+# On the page
+
+
+def test_the_line_of_a_refused_join_has_the_fields_of_a_real_one() -> None:
+    """tests/browser/test_done_when.py has the real one, whole."""
+    [shown] = [json.loads(block.text) for block in blocks("On the page", "json log")]
+    [real] = [json.loads(block.text) for block in blocks("One minute", "json log")]
+    assert list(shown) == list(real)
+    assert clean(shown["error"]) == shown["error"]
+
+
+def test_the_tag_names_what_is_served() -> None:
+    [tag] = [block.text for block in blocks("On the page", "html")]
+    assert re.findall(r'src="https://[\w.]+(/.*?)"', tag) == [page_script.PATH]
+
+
 # In front of an endpoint, and what the page sends
 
 
@@ -251,7 +269,7 @@ async def test_in_front_of_endpoints(tmp_path: Path) -> None:
 
 
 def _body() -> dict[str, object]:
-    [block] = blocks("What the page must send", "json body")
+    [block] = blocks("What the script sends", "json body")
     body: dict[str, object] = json.loads(block.text)
     return body
 
@@ -264,7 +282,7 @@ def _check_row(row: Mapping[str, object], body: Mapping[str, object]) -> None:
 
 
 def test_every_field_is_explained() -> None:
-    section = README.partition("## What the page must send")[2].partition("\n## ")[0]
+    section = README.partition("## What the script sends")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
     assert list(rows) == list(_body())
     fields = re.findall(r"`(\w+)`", rows["error"])

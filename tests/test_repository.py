@@ -98,7 +98,7 @@ def test_modules_are_small() -> None:
 
 def documents() -> list[Path]:
     """Every Markdown file."""
-    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "client" / "README.md"]
 
 
 def prose(path: Path) -> str:

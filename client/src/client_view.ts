@@ -1,6 +1,6 @@
 // Client View: `ZoomMtg.join({success, error})`. Its callbacks tell how a join ended, if they are ever called.
 
-import { newJoin, type Join, type Outcome } from "./join";
+import { newJoin, type Join } from "./join";
 import { quietly } from "./quietly";
 import { like } from "./replies";
 import { replaced, type Joining } from "./wrapping";
@@ -33,11 +33,10 @@ export function watchClientView<T extends ClientView>(zoom: T): T {
 
 /** The page's options, but that the callbacks tell us first. Everything else, also what the SDK sets, is the page's own. */
 function listeningOptions(options: object, join: Join): object {
-  const outcomes: Record<PropertyKey, Outcome> = { success: "joined", error: "failed" };
   return new Proxy(options, {
     get(target, name) {
       const theirs: unknown = Reflect.get(target, name);
-      const outcome = outcomes[name];
+      const outcome = name === "success" ? "joined" : name === "error" ? "failed" : undefined;
       // Where the page gives none, the SDK sets its own before it calls it. A property that cannot change must be shown as
       // it is (ECMAScript 10.5.8).
       const fixed = Object.getOwnPropertyDescriptor(target, name)?.configurable === false;

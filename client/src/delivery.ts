@@ -67,7 +67,9 @@ export function leaving(work: () => void): void {
 async function send(item: Waiting): Promise<void> {
   if (!endpoint) return;
   item.attempt++;
-  const told = dropped();
+  // Taken here, and given back if it does not arrive, so that deliveries side by side do not tell it twice.
+  const told = read<number>("localStorage", DROPPED) ?? 0;
+  drop(-told);
   const body = JSON.stringify({ ...item.result, attempt: Math.min(item.attempt, 1000), dropped: told });
   const bytes = new TextEncoder().encode(body).length;
   const keepalive = flying + bytes <= KEEPALIVE_BYTES;
@@ -79,16 +81,16 @@ async function send(item: Waiting): Promise<void> {
   flying += bytes;
   // Without Referer: the page's own address may have a signature in it.
   const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
+  let stored = false;
   try {
-    const { status, headers } = await ask(endpoint, options);
+    const { ok, status, headers } = await ask(endpoint, options);
+    stored = ok;
     if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
-    else {
-      if (status < 300) drop(-told);
-      forget(item);
-    }
+    else forget(item);
   } catch {
     later(item, 0);
   }
+  if (!stored) drop(told);
   flying -= bytes;
 }
 
@@ -121,11 +123,7 @@ function kept(): [string, Waiting][] {
   return all("localStorage", KIND, () => drop(1));
 }
 
-/** How many results this browser has given up and not yet told of. */
-function dropped(): number {
-  return Number(read("localStorage", DROPPED)) || 0;
-}
-
+/** Adds to the number of results that this browser has given up and not yet told of. */
 function drop(count: number): void {
-  write("localStorage", DROPPED, Math.max(0, dropped() + count) || undefined);
+  if (count) write("localStorage", DROPPED, Math.max(0, (read<number>("localStorage", DROPPED) ?? 0) + count) || undefined);
 }

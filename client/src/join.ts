@@ -103,6 +103,7 @@ export function newJoin(
         due = true;
         // A moment later the browser has noted the SDK's request, and the promise has brought the whole error.
         setTimeout(() => void allRead().then(report));
+        setTimeout(report, 5000); // A reply that does not end holds nobody up.
       }
       if (outcome === "failed" && how === outcome) failure = quietly(() => failureOf(error, secretsOf(options))) ?? {};
     },

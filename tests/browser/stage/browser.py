@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -67,3 +68,13 @@ async def visit(browser: Browser, **options: Any) -> AsyncIterator[Visit]:
         yield found
     finally:
         await context.close()
+
+
+async def pass_time(page: Page, ms: float) -> None:
+    """Let the browser's own clock of this page (timers, timeouts, `performance.now()`) run so far at once, then stop."""
+    session = await page.context.new_cdp_session(page)
+    passed = asyncio.Event()
+    session.on("Emulation.virtualTimeBudgetExpired", lambda _: passed.set())
+    await session.send("Emulation.setVirtualTimePolicy", {"policy": "advance", "budget": ms})
+    async with asyncio.timeout(30):
+        await passed.wait()

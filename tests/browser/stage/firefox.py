@@ -143,7 +143,8 @@ class Tab:
 
     async def close(self) -> None:
         """Close the tab, as a person does who has had enough."""
-        await self._session.call("browsingContext.close", context=self._context)
+        # Without promptUnload Firefox may take the page away before it is told: no pagehide, sometimes.
+        await self._session.call("browsingContext.close", context=self._context, promptUnload=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ async def firefox(reach: Mapping[str, int]) -> AsyncIterator[Firefox]:
     Loopback itself can be reached, and nothing else. Any certificate will do.
     """
     path = require("firefox-esr")
-    # Firefox's children may write a little longer than it runs.
+    # Firefox's own children may write a little longer than it runs.
     with TemporaryDirectory(prefix="firefox-", ignore_cleanup_errors=True) as home:
         async with _tunnel(reach) as through:
             profile = Path(home) / "profile"
@@ -219,7 +220,6 @@ async def _session(url: str) -> AsyncIterator[_Session]:
             await session.call("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
             await session.call("session.subscribe", events=["log.entryAdded"])
             yield session
-            await session.call("browser.close")
         finally:
             reader.cancel()
             with suppress(asyncio.CancelledError):

@@ -87,6 +87,8 @@ class Pages:
             scripts = ["signature.js", "index.js"] if kind == "index" else self._scripts(way)
             html = _html(self.tag, scripts, way)
             return web.Response(text=html, content_type="text/html", headers=self.headers)
+        if kind == "favicon.ico":
+            return web.Response(status=204)
         if kind == "left":
             return web.Response(text="<!doctype html><title>Left</title>", content_type="text/html")
         for folder in (_SOURCES, self.bundles):

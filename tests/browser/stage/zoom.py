@@ -18,11 +18,13 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from tests.support.secrets import CLIENT_SECRET, KEY, OTHER_CLIENT_SECRET
+from tests.support.secrets import CLIENT_SECRET, OTHER_CLIENT_SECRET
 
+from .meeting import Meetings, accepted
 from .sdk import Sdk
 
-OTHER_KEY: Final = "test_sdk_key_not_real_1"
+KEY: Final = "test_sdk_key_not_real_0_in_36_letters"[:36]
+OTHER_KEY: Final = "test_sdk_key_not_real_1_in_36_letters"[:36]
 SECRETS: Final = {KEY: CLIENT_SECRET, OTHER_KEY: OTHER_CLIENT_SECRET}
 """The apps that this Zoom knows."""
 
@@ -48,8 +50,10 @@ class Asked:
 
     method: str
     params: dict[str, str]
-    origin: str | None
+    origin: str
+    """The page's, without a slash at its end."""
     at: float
+    """Epoch seconds when it was read."""
 
     def claims(self) -> dict[str, Any]:
         """The claims of the signature that was sent, without judging it."""
@@ -64,20 +68,25 @@ class Zoom:
     sdk: Sdk
     port: int = 0
     behaviour: Behaviour = Behaviour.REFUSE
+    meetings: Meetings = field(default_factory=Meetings)
     asked: list[Asked] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Requests for paths that it does not know, on zoom.us and on the CDN."""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def until_asked(self, count: int = 1, timeout_s: float = 20.0) -> list[Asked]:
-        """The requests so far, as soon as there are `count` of them."""
+    async def until_asked(self, count: int = 1, origin: str = "", timeout_s: float = 30.0) -> list[Asked]:
+        """The requests so far, of one page's origin or of all, as soon as there are `count` of them."""
         async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(lambda: len(self.asked) >= count)
-        return list(self.asked)
+            await self._changed.wait_for(lambda: len(self.asked_by(origin)) >= count)
+        return self.asked_by(origin)
+
+    def asked_by(self, origin: str) -> list[Asked]:
+        """The requests of one page's origin, or of all."""
+        return [asked for asked in self.asked if origin in {"", asked.origin}]
 
     def resolver_rules(self) -> str:
         """For Chromium: both hosts are this server, loopback is loopback, and nothing else can be reached."""
-        hosts = ("zoom.us", "source.zoom.us")
+        hosts = ("zoom.us", "*.zoom.us")
         maps = [f"MAP {host}:443 127.0.0.1:{self.port}" for host in hosts]
         return ", ".join([*maps, "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"])
 
@@ -85,6 +94,8 @@ class Zoom:
         """Both hosts."""
         if request.path == "/api/v1/wc/info":
             return await self._info(request)
+        if request.host in ("rwc.zoom.us", "rwg.zoom.us"):
+            return await self.meetings.serve(request)
         file = self.sdk.cdn_file(request.path) if request.host == "source.zoom.us" else None
         if file is None:
             self.others.append(f"{request.method} {request.host}{request.path}")
@@ -94,13 +105,14 @@ class Zoom:
     async def _info(self, request: web.Request) -> web.StreamResponse:
         form = (await request.text()) if request.method == "POST" else request.query_string
         params = dict(parse_qsl(form, keep_blank_values=True))
-        origin = request.headers.get("Origin")
+        # JSONP has no Origin; the Referer of another origin is no more than that.
+        origin = request.headers.get("Origin") or request.headers.get("Referer", "").rstrip("/")
         async with self._changed:
             self.asked.append(Asked(request.method, params, origin, time.time()))
             self._changed.notify_all()
         headers = {
             "Cross-Origin-Resource-Policy": "cross-origin",
-            "Access-Control-Allow-Origin": origin or "*",
+            "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Credentials": "true",
             "Cache-Control": "no-store",
         }
@@ -149,22 +161,6 @@ def _refusal(message: str) -> dict[str, Any]:
     return {"status": False, "errorCode": 200, "errorMessage": message, "result": None}
 
 
-def _accepted(params: dict[str, str]) -> dict[str, Any]:
-    """Invented: as far as the SDK needs it to go on to the meeting's servers, which do not exist."""
-    result = {
-        "meetingNumber": params["meetingNumber"],
-        "mid": "invented",
-        "userName": params["userName"],
-        "rwc": "rwc.zoom.invalid",
-        "rwg": "rwg.zoom.invalid",
-        "rwcToken": "invented",
-        "ts": int(time.time() * 1000),
-        "auth": "invented",
-        "encryptedRWC": {"rwc.zoom.invalid": "invented"},
-    }
-    return {"status": True, "errorCode": 0, "errorMessage": None, "result": result}
-
-
 def _judged(params: dict[str, str]) -> dict[str, Any]:
     """As the documentation of signatures says that Zoom does: the key, the HMAC, the times."""
     signed, _, mac = params["signature"].rpartition(".")
@@ -177,7 +173,7 @@ def _judged(params: dict[str, str]) -> dict[str, Any]:
         return _refusal("Invalid signature.")
     if claims["exp"] <= time.time():
         return _refusal("The signature has expired.")
-    return _accepted(params)
+    return accepted(params)
 
 
 def _reply(behaviour: Behaviour, params: dict[str, str]) -> dict[str, Any]:
@@ -185,7 +181,7 @@ def _reply(behaviour: Behaviour, params: dict[str, str]) -> dict[str, Any]:
         Behaviour.REFUSE: lambda: _refusal("Invalid signature."),
         Behaviour.WRONG_KEY: lambda: _refusal("The api key is wrong."),
         Behaviour.EXPIRED: lambda: _refusal("The signature has expired."),
-        Behaviour.ACCEPT: lambda: _accepted(params),
+        Behaviour.ACCEPT: lambda: accepted(params),
         Behaviour.JUDGE: lambda: _judged(params),
     }
     return replies[behaviour]()
