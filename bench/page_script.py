@@ -9,11 +9,10 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import permutations
 from pathlib import Path
 from statistics import fmean, median, quantiles
 from typing import Any, Final
@@ -21,25 +20,24 @@ from typing import Any, Final
 import brotli  # type: ignore[import-untyped]  # ships no types
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from . import backend
-from .children import BenchError, running
-from .world import CONFIG, LEDGER, ROOT, Joinwatch
+from .children import BenchError
+from .page_world import AGAIN, VARIANTS, WITH, WITHOUT, joinwatch, serving
+from .world import ROOT, Joinwatch
 
 OK: Final = 0
 NOT_MEASURED: Final = 2
 
 SCRIPT: Final = ROOT / "proxy" / "web" / "static" / "join-results.js"
-TIMES: Final = 25
+TIMES: Final = 50
 """Signatures fetched, and joins, on each page."""
 
-ROUNDS: Final = 40
+ROUNDS: Final = 20
 """1000 joins with the script."""
 
-TRACED: Final = 20
+LIMIT_S: Final = 60.0
+"""After this no further round begins: a slow machine measures less."""
 
-_SCRIPTLESS: Final = "without"
-_VARIANTS: Final = (_SCRIPTLESS, "with", "again")
-"""The same page without the script, with it, and without it once more: how far two of the same lie apart."""
+TRACED: Final = 12
 
 _ACCEPTED: Final = 'joinwatch_join_results_received_total{reason="new",result="accepted"}'
 _ARGUMENTS: Final = (
@@ -50,62 +48,6 @@ _ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-_PAGE: Final = """\
-<!doctype html>
-<html>
-<head>
-<meta charset="utf-8" />
-<title>Meeting</title>
-<link rel="icon" href="data:," />
-<link rel="stylesheet" href="page.css" />
-{tag}<script src="page.js"></script>
-</head>
-<body><h1>Meeting</h1><button>Join</button></body>
-</html>
-"""
-_STYLE: Final = "body { font: 16px sans-serif; margin: 2em } button { padding: 1em }\n"
-_PAGE_SCRIPT: Final = """\
-// Stands in for the SDK: notes when it is called, and refuses the join a moment later.
-let entered, refused;
-const failure = { method: "join", status: false, result: "Signature is invalid.", errorCode: 3712, errorMessage: "" };
-window.ZoomMtg = {
-  join(options) {
-    entered = performance.now();
-    setTimeout(() => { refused = performance.now(); options.error({ ...failure }); });
-  },
-};
-
-async function fetched(url, times) {
-  const body = JSON.stringify({ meetingNumber: "98765432101", role: 0 });
-  const taken = [];
-  let signature;
-  for (let time = 0; time < times; time++) {
-    const began = performance.now();
-    const reply = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
-    ({ signature } = await reply.json());
-    taken.push(performance.now() - began);
-    if (!signature) throw new Error(`no signature: ${reply.status}`);
-  }
-  return { signature, taken };
-}
-
-async function joined(signature, times) {
-  const calling = [], handing = [];
-  for (let time = 0; time < times; time++) {
-    // As on a click: nothing else is under way.
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await new Promise((resolve) => {
-      const error = () => { handing.push(performance.now() - refused); resolve(); };
-      const options = { signature, meetingNumber: "98765432101", userName: "A Person", passWord: "secret", error };
-      const called = performance.now();
-      window.ZoomMtg.join(options);
-      calling.push(entered - called);
-    });
-  }
-  return { calling, handing };
-}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +105,8 @@ def main() -> int:
     print(table(rounds))
     for kind, taken in evaluating.items():
         low, middle, high = quartiles(taken)
-        print(f"evaluating it, {kind}: {middle:.2f} ms ({low:.2f} to {high:.2f}), {len(taken)} traced loads")
+        spread = f"half of {len(taken)} loads {low:.1f} to {high:.1f}"
+        print(f"compiling and running it, {kind}: {middle:.1f} ms of CPU time ({spread})")
     return OK
 
 
@@ -174,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         " signature, calling join. A real joinwatch on loopback serves the script and takes the results.",
         epilog="Exit codes: 0 fine; 2 nothing was measured.",
     )
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"default {ROUNDS}: a minute")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, metavar="N", help=f"default {ROUNDS}; at most a minute"
+    )
     parser.add_argument("--sizes", action="store_true", help="only print how large the script is")
     return parser
 
@@ -198,13 +143,13 @@ def table(rounds: Sequence[Mapping[str, Visit]]) -> str:
         def of(variant: str, key: str = key) -> list[float]:
             return [visits[variant][key] for visits in rounds]
 
-        more = quartiles([one - other for one, other in zip(of("with"), of(_SCRIPTLESS), strict=True)])
-        same = quartiles([one - other for one, other in zip(of("again"), of(_SCRIPTLESS), strict=True)])
+        more = quartiles([one - other for one, other in zip(of(WITH), of(WITHOUT), strict=True)])
+        same = quartiles([one - other for one, other in zip(of(AGAIN), of(WITHOUT), strict=True)])
         lines.append(
             (
                 title,
-                f"{median(of(_SCRIPTLESS)):.{digits}f}",
-                f"{median(of('with')):.{digits}f}",
+                f"{median(of(WITHOUT)):.{digits}f}",
+                f"{median(of(WITH)):.{digits}f}",
                 f"{more[1]:+.{digits}f}",
                 f"{more[0]:+.{digits}f} to {more[2]:+.{digits}f}",
                 f"{same[0]:+.{digits}f} to {same[2]:+.{digits}f}",
@@ -227,22 +172,26 @@ def measure(count: int) -> tuple[list[dict[str, Visit]], dict[str, list[float]],
     core = max(os.sched_getaffinity(0))
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        _joinwatch(Path(folder), core) as watch,
-        _serving(watch.public) as origin,
+        joinwatch(Path(folder), core) as watch,
+        serving(watch.public) as origin,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS, chromium_sandbox=False)
-        about = (
-            f"Chromium {browser.version}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f};"
-            f" {count} rounds, {TIMES} signatures and joins in each"
-        )
-        _visited(browser, origin, "with", watch)  # Warms up the browser, and is not kept.
-        rounds = []
+        _visited(browser, origin, WITH, watch)  # Warms up the browser, and is not kept.
+        rounds: list[dict[str, Visit]] = []
+        orders = list(permutations(VARIANTS))
+        end = time.monotonic() + LIMIT_S
         for number in range(count):
-            turn = number % len(_VARIANTS)
-            order = (*_VARIANTS[turn:], *_VARIANTS[:turn])
+            if rounds and time.monotonic() > end:
+                break
+            # In every order: a page's load also tells of what the browser did before it.
+            order = orders[number % len(orders)]
             rounds.append({variant: _visited(browser, origin, variant, watch) for variant in order})
         evaluating = _evaluating(browser, origin, watch.public)
+        about = (
+            f"Chromium {browser.version}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f};"
+            f" {len(rounds)} rounds, {TIMES} signatures and joins on each page"
+        )
         browser.close()
     return rounds, evaluating, about
 
@@ -251,9 +200,11 @@ def _visited(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> V
     """A fresh profile opens the page twice, fetches signatures and joins."""
     context = browser.new_context()
     page = context.new_page()
-    loads = [_load_ms(page, f"{origin}/{variant}") for _ in range(2)]
+    cold = _load_ms(page, f"{origin}/{variant}")
+    page.goto("about:blank")
+    warm = _load_ms(page, f"{origin}/{variant}")
     hooked = page.evaluate("'joinResults' in window")
-    if hooked is not (variant == "with"):
+    if hooked is not (variant == WITH):
         raise BenchError(f"the page {variant!r} {'has' if hooked else 'has not'} the script")
     fetched = page.evaluate(f"fetched({json.dumps(watch.public + '/')}, {TIMES})")
     accepted = watch.metric(_ACCEPTED)
@@ -265,8 +216,8 @@ def _visited(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> V
     context.close()
     calling, handing = joined["calling"], joined["handing"]
     return {
-        "cold": loads[0],
-        "warm": loads[1],
+        "cold": cold,
+        "warm": warm,
         "fetch": median(fetched["taken"][1:]),  # The first also opens the connection.
         "first_join": calling[0] * 1000,
         # Means: the browser's clock goes in steps of 5 us.
@@ -278,36 +229,36 @@ def _visited(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> V
 
 def _load_ms(page: Page, url: str) -> float:
     """From the beginning of the navigation to the load event."""
-    page.goto("about:blank")
     page.goto(url, wait_until="load")
     found: float = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventStart")
     return found
 
 
 def _evaluating(browser: Browser, origin: str, public: str) -> dict[str, list[float]]:
-    """Compiling and running the script, as the browser traces it, in milliseconds: fetched anew, and cached."""
+    """CPU milliseconds of the page's thread to compile and run the script, as the browser traces it."""
     taken: dict[str, list[float]] = {"fetched": [], "cached": []}
     for _ in range(TRACED):
         context = browser.new_context()
         page = context.new_page()
-        for kind, found in taken.items():
+        for _ in range(2):
             page.goto("about:blank")
             browser.start_tracing(page=page, categories=["devtools.timeline", "v8"])
-            page.goto(f"{origin}/with", wait_until="load")
+            page.goto(f"{origin}/{WITH}", wait_until="load")
             events = json.loads(browser.stop_tracing())["traceEvents"]
-            if _from_cache(events, public) is not (kind == "cached"):
-                raise BenchError(f"the script was not {kind}")
-            found.append(sum(each["dur"] for each in _of(events, "EvaluateScript", public)) / 1000)
+            sent = {each["args"]["data"]["requestId"] for each in _of(events, "ResourceSendRequest", public)}
+            received = [
+                each["args"]["data"]["fromCache"]
+                for each in events
+                if each["name"] == "ResourceReceiveResponse" and each["args"]["data"]["requestId"] in sent
+            ]
+            evaluated = [each["tdur"] for each in _of(events, "EvaluateScript", public)]
+            # Rarely a cache is not ready yet, or an event is missing.
+            if len(received) == len(evaluated) == 1:
+                taken["cached" if received[0] else "fetched"].append(evaluated[0] / 1000)
         context.close()
+    if not all(taken.values()):
+        raise BenchError("the browser's trace does not have the script, fetched and cached")
     return taken
-
-
-def _from_cache(events: list[dict[str, Any]], public: str) -> bool:
-    ids = {each["args"]["data"]["requestId"] for each in _of(events, "ResourceSendRequest", public)}
-    told = [each for each in events if each["name"] == "ResourceReceiveResponse"]
-    return any(
-        each["args"]["data"]["fromCache"] for each in told if each["args"]["data"]["requestId"] in ids
-    )
 
 
 def _of(events: list[dict[str, Any]], name: str, public: str) -> list[dict[str, Any]]:
@@ -317,59 +268,6 @@ def _of(events: list[dict[str, Any]], name: str, public: str) -> list[dict[str, 
         for each in events
         if each["name"] == name and each["args"]["data"].get("url", "").startswith(f"{public}/join-results")
     ]
-
-
-# The world
-
-
-@contextmanager
-def _joinwatch(folder: Path, core: int) -> Iterator[Joinwatch]:
-    config = folder / "joinwatch.toml"
-    config.write_text(CONFIG.format(client_id=backend.CLIENT_ID, port=9, ledger=LEDGER))
-    env = {"PYTHONPATH": str(ROOT), "BENCH_SECRET": backend.CLIENT_SECRET}
-    command = (sys.executable, "-m", "proxy", "serve", "--config", str(config))
-    with running("joinwatch", command, core=core, folder=folder, env=env) as (child, log):
-        yield Joinwatch(child, log, folder)
-
-
-@contextmanager
-def _serving(public: str) -> Iterator[str]:
-    """The customer's server, in a thread: its origin."""
-    tags = {"with": f'<script src="{public}/join-results.js"></script>\n', _SCRIPTLESS: "", "again": ""}
-    files = {
-        "/page.css": ("text/css", _STYLE),
-        "/page.js": ("text/javascript", _PAGE_SCRIPT),
-        **{f"/{variant}": ("text/html", _PAGE.format(tag=tag)) for variant, tag in tags.items()},
-    }
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:  # noqa: N802  # its name in http.server
-            kind, text = files.get(self.path, ("", ""))
-            self.send_response(200 if kind else 404)
-            self.send_header("Content-Type", f"{kind or 'text/plain'}; charset=utf-8")
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.send_header("Cache-Control", "no-cache" if kind == "text/html" else "max-age=300")
-            # Isolated pages are given a clock of 5 us instead of 100.
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 if __name__ == "__main__":

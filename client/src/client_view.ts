@@ -1,9 +1,9 @@
 // Client View: `ZoomMtg.join({success, error})`. Its callbacks tell how a join ended, if they are ever called.
 
-import { newJoin, type Join } from "./join";
+import { newJoin, ticketOf, type Join } from "./join";
 import { quietly } from "./quietly";
 import { like } from "./replies";
-import { replaced, type Joining } from "./wrapping";
+import { isFixed, replaced, type Joining } from "./wrapping";
 
 interface ClientView {
   join: Joining;
@@ -17,7 +17,7 @@ let latest: Join | undefined;
 /** Watches the joins of a `ZoomMtg`. Returns the object that the page must use instead of it. */
 export function watchClientView<T extends ClientView>(zoom: T): T {
   return replaced(zoom, (original, self, given) => {
-    const join = quietly(() => newJoin("client", Object(given[0]), versionOf(zoom)));
+    const join = quietly(() => newJoin("client", ticketOf(given[0]), versionOf(zoom)));
     if (!join) return original.apply(self, given);
     latest = join;
     const [options, ...rest] = given;
@@ -33,32 +33,33 @@ export function watchClientView<T extends ClientView>(zoom: T): T {
 
 /** The page's options, but that the callbacks tell us first. Everything else, also what the SDK sets, is the page's own. */
 function listeningOptions(options: object, join: Join): object {
-  return new Proxy(options, {
+  const listening: object = new Proxy(options, {
     get(target, name) {
       const theirs: unknown = Reflect.get(target, name);
       const outcome = name === "success" ? "joined" : name === "error" ? "failed" : undefined;
-      // Where the page gives none, the SDK sets its own before it calls it. A property that cannot change must be shown as
-      // it is (ECMAScript 10.5.8).
-      const fixed = Object.getOwnPropertyDescriptor(target, name)?.configurable === false;
-      if (!outcome || fixed || typeof theirs !== "function") return theirs;
-      return like(theirs, function (this: unknown, ...given: unknown[]) {
+      // Where the page gives none, the SDK sets its own before it calls it.
+      if (!outcome || isFixed(target, name) || typeof theirs !== "function") return theirs;
+      return like(theirs, function (this: unknown, ...given: unknown[]): unknown {
         quietly(() => join.end(outcome, given[0]));
-        return (theirs as Callback).apply(this, given);
+        return (theirs as Callback).apply(this === listening ? options : this, given);
       });
     },
   });
+  return listening;
 }
 
 function versionOf(zoom: ClientView): string | undefined {
   // ["6.2.0", "6.2.0_20260618_…", 14977]
-  const told = quietly(() => zoom.getWebSDKVersion?.());
-  return quietly(() => /\d+\.\d+\.\d+/.exec(String(told))?.[0]);
+  return quietly(() => /\d+\.\d+\.\d+/.exec(String(zoom.getWebSDKVersion!()))![0]);
 }
 
 /** The SDK tells its progress by DOM events on its root element, which may not exist yet and is not ours: hence capture. */
 export function watchProgress(): void {
-  const data = (event: Event): Record<string, unknown> => Object((event as CustomEvent).detail?.data);
-  addEventListener("onJoinSpeed", (event) => quietly(() => latest?.reached(data(event)["level"])), true);
+  const data = (event: Event): Record<string, unknown> => {
+    const { detail } = event as CustomEvent;
+    return Object(detail?.data ?? detail);
+  };
+  addEventListener("onJoinSpeed", (event) => quietly(() => latest?.reached(data(event)["level"] as number)), true);
   addEventListener(
     "onMeetingStatus",
     (event) => quietly(() => data(event)["meetingStatus"] === 2 && latest?.end("joined")),

@@ -1,6 +1,6 @@
 // Component View: `client.join()` gives a promise; the user's Retry in the SDK's dialog is told by an event only.
 
-import { newJoin, type Join, type JoinOptions, type Outcome } from "./join";
+import { newJoin, ticketOf, type Join, type Outcome, type Ticket } from "./join";
 import { quietly } from "./quietly";
 import { replaced, type Joining } from "./wrapping";
 
@@ -17,7 +17,7 @@ interface ComponentView {
 /** The latest join of a client. `told`: its failure was told by the event; the promise tells the same failure again. */
 interface Latest {
   join: Join;
-  options: JoinOptions;
+  ticket: Ticket;
   outcome?: Outcome;
   endedAt?: number;
   told?: boolean;
@@ -53,8 +53,8 @@ export function watchComponentClient<T extends ComponentClient>(client: T): T {
     if (!latest || latest.outcome === "joined" || !(failed || change["state"] === "Connected")) return;
     if (latest.outcome && (latest.told || !failed)) {
       // The SDK has joined again by itself, with the same signature: the user pressed Retry.
-      const { options, endedAt } = latest;
-      latest = { options, join: newJoin("component", options, undefined, endedAt, NaN) };
+      const { ticket, endedAt } = latest;
+      latest = { ticket, join: newJoin("component", ticket, undefined, endedAt, NaN) };
     }
     if (!failed) return end(latest, "joined");
     latest.told = true;
@@ -63,16 +63,18 @@ export function watchComponentClient<T extends ComponentClient>(client: T): T {
   };
 
   return replaced(client, (original, self, given) => {
-    const options = Object(given[0]) as JoinOptions;
-    const join = quietly(() => newJoin("component", options));
-    if (!join) return original.apply(self, given);
-    const now: Latest = (latest = { join, options });
+    const now = quietly((): Latest => {
+      const ticket = ticketOf(given[0]);
+      return { ticket, join: newJoin("component", ticket) };
+    });
+    if (!now) return original.apply(self, given);
+    latest = now;
     quietly(() => {
       if (listening) return;
       // Throws before client.init(), and then so does join.
       client.on("connection-change", (change) => quietly(() => onChange(change)));
       listening = true;
-      client.on("join-speed", (speed) => quietly(() => latest?.join.reached(speed["tagId"])));
+      client.on("join-speed", (speed) => quietly(() => latest?.join.reached(speed["tagId"] as number)));
     });
     const failed = (error: unknown): never => {
       end(now, "failed", error);
@@ -87,8 +89,7 @@ export function watchComponentClient<T extends ComponentClient>(client: T): T {
     if (!(promise instanceof Promise)) return promise;
     // Handing out this promise, not the SDK's own, keeps "unhandledrejection" as it is without us.
     return promise.then((value: unknown) => {
-      // The types say that a failure may also come as a value.
-      end(now, (Object(value) as { reason?: unknown }).reason ? "failed" : "joined", value);
+      end(now, "joined");
       return value;
     }, failed);
   });

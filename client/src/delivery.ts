@@ -1,7 +1,7 @@
 // Brings results to joinwatch: at once, again until they are stored, and at the next page view if this page is gone.
 
 import { quietly } from "./quietly";
-import { all, KEPT_MS, read, write } from "./storage";
+import { all, isRecent, KEPT_MS, read, write } from "./storage";
 
 /** One join result as CONTRACT and README describe it; `attempt` and `dropped` are set for each delivery. */
 export interface Result {
@@ -19,7 +19,7 @@ interface Waiting {
 
 const KIND = "joinwatch:result:";
 const DROPPED = "joinwatch:dropped";
-const MAX_KEPT = 20;
+const MAX_KEPT = 50;
 const MAX_WAIT_MS = 300_000;
 
 /** What all keepalive requests of a page may hold together, in bytes (Fetch standard). */
@@ -50,9 +50,11 @@ export function deliver(result: Result): void {
 /** Delivers what earlier pages could not. */
 export function deliverKept(): void {
   for (const [, item] of kept()) {
-    if (waiting.has(item.result.id)) continue;
-    waiting.set(item.result.id, item);
-    void send(item);
+    quietly(() => {
+      if (waiting.has(item.result.id)) return;
+      waiting.set(item.result.id, item);
+      void send(item);
+    });
   }
 }
 
@@ -68,9 +70,9 @@ async function send(item: Waiting): Promise<void> {
   if (!endpoint) return;
   item.attempt++;
   // Taken here, and given back if it does not arrive, so that deliveries side by side do not tell it twice.
-  const told = read<number>("localStorage", DROPPED) ?? 0;
+  const told = dropped();
   drop(-told);
-  const body = JSON.stringify({ ...item.result, attempt: Math.min(item.attempt, 1000), dropped: told });
+  const body = JSON.stringify({ ...item.result, attempt: item.attempt, dropped: told });
   const bytes = new TextEncoder().encode(body).length;
   const keepalive = flying + bytes <= KEEPALIVE_BYTES;
   if (closing && !(keepalive && "keepalive" in Request.prototype)) {
@@ -98,13 +100,13 @@ async function send(item: Waiting): Promise<void> {
 function later(item: Waiting, atLeast: number): void {
   // A later result of the same join may have taken its place while it was under way.
   if (waiting.get(item.result.id) !== item) return;
-  if (Date.now() - item.wall > KEPT_MS) {
+  if (!isRecent(item)) {
     drop(1);
     return forget(item);
   }
   keep(item);
   const backoff = Math.min(MAX_WAIT_MS, 1000 * 2 ** item.attempt) * (0.5 + Math.random() / 2);
-  item.timer = setTimeout(send, Math.max(atLeast, backoff), item);
+  item.timer = setTimeout(send, Math.min(KEPT_MS, Math.max(atLeast, backoff)), item);
 }
 
 function forget(item: Waiting): void {
@@ -125,5 +127,9 @@ function kept(): [string, Waiting][] {
 
 /** Adds to the number of results that this browser has given up and not yet told of. */
 function drop(count: number): void {
-  if (count) write("localStorage", DROPPED, Math.max(0, (read<number>("localStorage", DROPPED) ?? 0) + count) || undefined);
+  if (count) write("localStorage", DROPPED, dropped() + count || undefined);
+}
+
+function dropped(): number {
+  return Math.min(1e6, read<number>("localStorage", DROPPED)! >>> 0);
 }

@@ -4,32 +4,30 @@ const FIELDS = ["type", "method", "status", "errorCode", "result", "reason", "er
 
 export type Failure = Partial<Record<(typeof FIELDS)[number], string | number | boolean | null>>;
 
-/** URLs, e-mail addresses, tokens (24 and more characters with a digit among them), meeting and phone numbers. */
-const PRIVATE = /\S*(?:@|:\/\/|(?=[\w+/=.-]*\d)[\w+/=.-]{24})\S*|\d[\d .-]{7,}\d/g;
-
+/** URLs, e-mail addresses, JWTs, meeting and phone numbers. joinwatch looks again, with finer rules. */
+const PRIVATE = /\S*(?:@|:\/\/|eyJ)\S*|\d[\d .-]{7,}\d/g;
+const WORD = /[\p{L}\p{N}]+/gu;
 const REMOVED = "[removed]";
 
-/** The options that a page passed to join whose values may turn up in an error's text: names, passcodes, tokens. */
-export function secretsOf(options: unknown): string[] {
-  return Object.values(Object(options) as object)
-    .filter((value) => /^(string|number)$/.test(typeof value))
-    .map(String)
-    .filter((value) => value.length > 2)
-    .sort((one, other) => other.length - one.length);
+/** What a page passed to join, names, passcodes, tokens and numbers, as one text: an error's may repeat it. */
+export function valuesOf(options: unknown): string {
+  return Object.values(Object(options) as object).filter((value) => /string|number/.test(typeof value)).join(" ");
 }
 
 /** What may be told of an error: of an object the known fields, of anything else its text as `message`. */
-export function failureOf(error: unknown, secrets: string[]): Failure {
-  const source = (error === Object(error) ? error : { message: error === undefined ? null : String(error) }) as Failure;
+export function failureOf(error: unknown, values: string): Failure {
+  const source = (error === Object(error) ? error : { message: error && String(error) }) as Failure;
+  // Word by word, in any case: the user "Al" is not in "Fail".
+  const words: string[] = values.toLowerCase().match(WORD) ?? [];
   const copy: Failure = {};
   for (const field of FIELDS) {
     const value = source[field];
     if (typeof value === "string") {
-      let text: string = value;
-      for (const secret of secrets) text = text.split(secret).join(REMOVED);
-      copy[field] = text.replace(PRIVATE, REMOVED).slice(0, 200);
-    } else if (value === null || typeof value === "number" || typeof value === "boolean") {
-      copy[field] = value;
+      const known = (word: string): string => (words.includes(word.toLowerCase()) ? REMOVED : word);
+      copy[field] = value.replace(WORD, known).replace(PRIVATE, REMOVED).slice(0, 200);
+    } else if (value === null || /number|boolean/.test(typeof value)) {
+      // A longer number may be a meeting's.
+      copy[field] = Math.abs(Number(value)) < 1e8 ? value! : REMOVED;
     }
   }
   return copy;

@@ -3,7 +3,7 @@
 import { watchRequests } from "./asked";
 import { watchProgress } from "./client_view";
 import { deliverKept, sendTo } from "./delivery";
-import { newJoin, type Outcome, type View } from "./join";
+import { newJoin, ticketOf, type Outcome, type View } from "./join";
 import { quietly } from "./quietly";
 import { remember } from "./receipts";
 import { noteReply } from "./replies";
@@ -60,6 +60,6 @@ export function watchSignature<T extends Response | ReceivedSignature>(source: T
 export function report(result: JoinResult): void {
   quietly(() => {
     const { outcome, view = "other", sdkVersion, calledAt, error } = result;
-    newJoin(view, result, sdkVersion, calledAt, calledAt ?? NaN).end(outcome, error);
+    newJoin(view, ticketOf(result), sdkVersion, calledAt, calledAt ?? NaN).end(outcome, error);
   });
 }

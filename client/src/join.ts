@@ -2,18 +2,25 @@
 
 import { askedAt, versionSeen } from "./asked";
 import { deliver, leaving, type Result } from "./delivery";
-import { failureOf, secretsOf, type Failure } from "./failure";
+import { failureOf, valuesOf, type Failure } from "./failure";
 import { quietly } from "./quietly";
 import { find } from "./receipts";
-import { allRead } from "./replies";
 
 export type Outcome = "joined" | "failed" | "no_result";
 export type View = "client" | "component" | "other";
 
-/** What a page passes to join: of all this only the signature and the meeting's number are looked at. */
-export interface JoinOptions {
-  signature?: unknown;
-  meetingNumber?: unknown;
+/** What of the page's options a join is reported with. Read when join is called: a page may use its object again. */
+export interface Ticket {
+  signature: unknown;
+  meetingNumber: unknown;
+  /** The options' values, which no error's text may tell. */
+  values: string;
+}
+
+/** The ticket of a page's options. */
+export function ticketOf(options: unknown): Ticket {
+  const { signature, meetingNumber } = Object(options) as Partial<Ticket>;
+  return { signature, meetingNumber, values: valuesOf(options) };
 }
 
 /** A join that goes on. */
@@ -21,12 +28,14 @@ export interface Join {
   /** How it ended. The first end counts, and one more after "no_result"; a failure told again explains it better. */
   end: (outcome: Outcome, error?: unknown) => void;
   /** The SDK told how far it is: the level of a join-speed event. */
-  reached: (level: unknown) => void;
+  reached: (level: number) => void;
   /** Reports at once what is to be reported; the page goes away. */
   leave: () => void;
 }
 
 const SILENCE_MS = 120_000;
+/** Then the reply with the receipt has been read, the SDK's request noted, and the promise has brought the whole error. */
+const MOMENT_MS = 50;
 /** Clocks that differ by more ran differently: the machine slept, or its clock was set. */
 const SLEPT_MS = 1000;
 
@@ -47,7 +56,7 @@ export function useReceipt(receipt: string | undefined): void {
  */
 export function newJoin(
   view: View,
-  options: JoinOptions,
+  ticket: Ticket,
   version?: string,
   since: number = performance.now(),
   called: number = since,
@@ -68,7 +77,7 @@ export function newJoin(
   };
 
   const result = (): Result => {
-    const match = find(String(options.signature));
+    const match = find(String(ticket.signature));
     const asked = askedAt(since);
     const from = asked ?? called;
     const { mono, wall } = match ?? began;
@@ -87,7 +96,7 @@ export function newJoin(
       step,
       suspended: Math.abs(Date.now() - base.wall - (performance.now() - base.mono)) > SLEPT_MS,
       signature_intact: match?.intact ?? null,
-      meeting_matches: quietly(() => meetingMatches(options)) ?? null,
+      meeting_matches: quietly(() => meetingMatches(ticket)) ?? null,
       view,
       sdk_version: version ?? versionSeen() ?? null,
     };
@@ -101,14 +110,13 @@ export function newJoin(
         outcome = how;
         endedAt = performance.now();
         due = true;
-        // A moment later the browser has noted the SDK's request, and the promise has brought the whole error.
-        setTimeout(() => void allRead().then(report));
-        setTimeout(report, 5000); // A reply that does not end holds nobody up.
+        setTimeout(report, MOMENT_MS);
       }
-      if (outcome === "failed" && how === outcome) failure = quietly(() => failureOf(error, secretsOf(options))) ?? {};
+      if (outcome === "failed" && how === outcome) failure = quietly(() => failureOf(error, ticket.values)) ?? {};
     },
     reached(level) {
-      if (typeof level === "number" && level > (step ?? -1)) step = level;
+      // What joinwatch takes.
+      if (Number.isInteger(level) && level >= (step ?? 0) && level <= 64) step = level;
     },
     leave() {
       if (!outcome) join.end("no_result");
@@ -133,7 +141,7 @@ function duration(from: number | undefined, to: number | undefined): number | nu
 }
 
 /** Whether the meeting is the one that was signed; undefined where one of the two cannot be read. */
-export function meetingMatches({ signature, meetingNumber }: JoinOptions): boolean | undefined {
+export function meetingMatches({ signature, meetingNumber }: Pick<Ticket, "signature" | "meetingNumber">): boolean | undefined {
   const payload = String(signature).split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
   const [one, other] = [JSON.parse(atob(payload)).mn, meetingNumber].map((number) => String(number ?? "").replace(/\D/g, ""));
   return one && other ? one === other : undefined;

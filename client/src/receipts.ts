@@ -1,7 +1,7 @@
 // Which receipt came with which signature: in this page's memory, then in its storage, never "the last one seen".
 
 import { bare, digest } from "./digest";
-import { all, read, write, type Area } from "./storage";
+import { all, isRecent, read, write, type Area } from "./storage";
 
 /** A receipt and when its reply came. `mono` is this document's clock, and missing where another document received it. */
 interface Kept {
@@ -22,6 +22,8 @@ const KIND = "joinwatch:receipt:";
 const AREAS: Area[] = ["sessionStorage", "localStorage"];
 const MAX_KEPT = 16;
 const MAX_STRINGS = 32;
+const MAX_STORED = 4;
+const TOKEN = /^[\w-]{9,}\.[\w-]{9,}\./;
 
 const memory = new Map<string, Kept>();
 
@@ -33,32 +35,31 @@ export function strings(text: string): Set<string> {
   const found = new Set<string>();
   const add = (leaf: string): void => {
     for (const one of [leaf, ...(leaf.match(/[\w.+/%-]{40,}=*/g) ?? [])]) {
-      if (one.length > 39 && one.length <= 8192 && found.size < MAX_STRINGS) found.add(one);
+      if (one.length > 39 && one.length <= 8192) found.add(one);
     }
   };
-  const walk = (json: string): void => {
-    try {
-      // The reviver is given every value, also those of JSON within a string of JSON.
-      JSON.parse(json, (_key, value: unknown) => {
-        if (typeof value === "string") (/^\s*[[{"]/.test(value) ? walk : add)(value);
-        return value;
-      });
-    } catch {
-      add(json.trim());
-    }
-  };
-  walk(text);
+  try {
+    // The reviver is given every value.
+    JSON.parse(text, (_key, value: unknown) => {
+      if (typeof value === "string") add(value);
+      return value;
+    });
+  } catch {
+    add(text.trim());
+  }
   return found;
 }
 
 /** Keeps the receipt of a reply for each string in it that may be the signature. `mono`: when the reply came. */
 export function remember(receipt: string, text: string, mono: number): void {
   const wall = Date.now() - performance.now() + mono;
-  for (const signature of strings(text)) {
+  // What looks like a token first: of a reply with many strings few are kept.
+  const found = [...strings(text)].sort((one, other) => +TOKEN.test(other) - +TOKEN.test(one));
+  for (const [index, signature] of found.slice(0, MAX_STRINGS).entries()) {
     const key = KIND + digest(bare(signature));
     const kept = { receipt, exact: digest(signature), wall };
     memory.set(key, { ...kept, mono });
-    for (const area of AREAS) {
+    for (const area of index < MAX_STORED ? AREAS : []) {
       write(area, key, kept);
       // The newest stay. Listing them also removes what is older than two days.
       for (const [old] of all(area, KIND).slice(0, -MAX_KEPT)) write(area, old);
@@ -70,5 +71,5 @@ export function remember(receipt: string, text: string, mono: number): void {
 export function find(signature: string): Match | undefined {
   const key = KIND + digest(bare(signature));
   const kept = memory.get(key) ?? read<Kept>(AREAS[0]!, key) ?? read<Kept>(AREAS[1]!, key);
-  return kept && { ...kept, intact: kept.exact === digest(signature) };
+  return kept && isRecent(kept) ? { ...kept, intact: kept.exact === digest(signature) } : undefined;
 }

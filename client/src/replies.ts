@@ -3,13 +3,6 @@
 import { quietly } from "./quietly";
 import { remember } from "./receipts";
 
-const reading = new Set<Promise<unknown>>();
-
-/** Resolves when every reply that has a receipt has been read: a page that is quick may join before that. */
-export async function allRead(): Promise<void> {
-  await Promise.all(reading);
-}
-
 /** Keeps the receipt of a reply. The reply stays unread for whoever owns it. */
 export function noteReply(reply: Response): void {
   const receipt = reply.headers.get("join-receipt");
@@ -18,9 +11,7 @@ export function noteReply(reply: Response): void {
 
 function keep(receipt: string, body: Promise<string>): void {
   const now = performance.now();
-  const read = body.then((text) => remember(receipt, text, now)).catch(() => {});
-  reading.add(read);
-  void read.then(() => reading.delete(read));
+  body.then((text) => remember(receipt, text, now)).catch(() => {});
 }
 
 function noteXhr(this: XMLHttpRequest): void {
@@ -39,8 +30,8 @@ export function hookReplies(): void {
   const { fetch } = window;
   window.fetch = like(fetch, function (this: unknown, ...given: unknown[]) {
     const reply = (fetch as Function).apply(this, given) as Promise<Response>;
-    quietly(() => reply.then((one) => quietly(() => noteReply(one)), () => {}));
-    return reply;
+    // This promise, not the browser's own, or a rejection would count as handled and fire no "unhandledrejection".
+    return quietly(() => reply.then((one) => (quietly(() => noteReply(one)), one))) ?? reply;
   });
   const { open } = XMLHttpRequest.prototype;
   XMLHttpRequest.prototype.open = like(open, function (this: XMLHttpRequest, ...given: unknown[]) {
@@ -50,12 +41,8 @@ export function hookReplies(): void {
   });
 }
 
-/** Gives a function that stands in for another that one's name and number of parameters. */
+/** Gives a function that stands in for another that one's name, number of parameters and other properties. */
 export function like<T extends Function>(original: T, standIn: Function): T {
-  quietly(() => {
-    for (const name of ["name", "length"]) {
-      Object.defineProperty(standIn, name, Object.getOwnPropertyDescriptor(original, name)!);
-    }
-  });
+  quietly(() => Object.defineProperties(standIn, Object.getOwnPropertyDescriptors(original)));
   return standIn as T;
 }

@@ -20,13 +20,18 @@ export function write(area: Area, name: string, value?: unknown): boolean {
   });
 }
 
+/** Whether it was kept less than two days ago, by the wall clock. */
+export function isRecent({ wall }: { wall: number }): boolean {
+  return Math.abs(Date.now() - wall) < KEPT_MS;
+}
+
 /** What is kept under names that begin so, oldest first, after removing what is too old or unreadable. */
 export function all<T extends { wall: number }>(area: Area, kind: string, onTooOld?: () => void): [string, T][] {
   const found: [string, T][] = [];
   for (const name of quietly(() => Object.keys(window[area])) ?? []) {
     if (!name.startsWith(kind)) continue;
     const value = read<T>(area, name);
-    if (Math.abs(Date.now() - value?.wall!) < KEPT_MS) found.push([name, value!]);
+    if (value && isRecent(value)) found.push([name, value]);
     else if (write(area, name)) onTooOld?.();
   }
   return found.sort(([, one], [, other]) => one.wall - other.wall);

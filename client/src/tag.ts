@@ -9,11 +9,13 @@ import { quietly } from "./quietly";
 import { hookReplies } from "./replies";
 import { watchGlobal } from "./sdk";
 
+const api = { watchSignature, watchJoin };
 const page = window as unknown as Record<string, unknown>;
 
-if (!page["joinResults"]) {
+// Not simply whether it is there: an element with this id would be.
+if (!(page["joinResults"] as typeof api)?.watchJoin) {
   const script = document.currentScript as HTMLScriptElement | null;
-  page["joinResults"] = { watchSignature, watchJoin };
+  page["joinResults"] = api;
   quietly(hookReplies);
   watchRequests();
   watchProgress();

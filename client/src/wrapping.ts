@@ -6,6 +6,12 @@ import { like } from "./replies";
 export type Joining = (this: unknown, ...given: unknown[]) => unknown;
 type Around = (original: Joining, self: unknown, given: unknown[]) => unknown;
 
+/** Whether a Proxy must show a property as it is (ECMAScript 10.5.8). */
+export function isFixed(target: object, name: PropertyKey): boolean {
+  const own = Object.getOwnPropertyDescriptor(target, name);
+  return own?.configurable === false && !own.writable && !own.get;
+}
+
 const done = new WeakMap<object, object>();
 
 /**
@@ -22,7 +28,7 @@ export function replaced<T extends object>(object: T, around: Around, name = "jo
   }) as Joining;
   quietly(() => ((object as Record<string, Joining>)[name] = standIn));
   const result =
-    (object as Record<string, Joining>)[name] === standIn
+    (object as Record<string, Joining>)[name] === standIn || isFixed(object, name)
       ? object
       : new Proxy(object, { get: (target, key) => (key === name ? standIn : (Reflect.get(target, key) as unknown)) });
   done.set(object, result);

@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 DEBIAN_PACKAGES = {
+    "chromium": "chromium",
     "chronyd": "chrony",
     "curl": "curl",
     "faketime": "faketime",
@@ -17,6 +18,7 @@ DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",
     "nginx": "nginx-light",
     "node": "nodejs",
+    "npm": "npm",
     "php": "php-cli",
     "postgres": "postgresql",
     "promtool": "prometheus",

@@ -29,6 +29,19 @@ function signatureByXhr(endpoint) {
   });
 }
 
+/* What pages do to a signature on its way to the SDK. */
+var spoil = {
+  quotes: function (signature) {
+    return JSON.stringify(signature);
+  },
+  "no dots": function (signature) {
+    return signature.replace(/\./g, "");
+  },
+  "not a token": function () {
+    return "a.b.c";
+  },
+};
+
 /* All endpoints of the page are asked at once; it joins with the reply of the first that it named. */
 function getSignature() {
   if (settings.signature !== undefined) {
@@ -36,6 +49,8 @@ function getSignature() {
   }
   var get = settings.by === "xhr" ? signatureByXhr : signatureByFetch;
   return Promise.all(settings.endpoints.split(",").map(get)).then(function (replies) {
-    return replies[0];
+    var reply = replies[0];
+    if (settings.spoil) reply.signature = spoil[settings.spoil](reply.signature);
+    return reply;
   });
 }

@@ -197,7 +197,7 @@ async def plain_chromium() -> AsyncIterator[Browser]:
 async def finish(page: Page, url: str) -> list[list[Any]]:
     """Visit a page that says when it is done; its log."""
     await page.goto(url, wait_until="commit")
-    await page.wait_for_function("window.done", polling=10, timeout=10_000)
+    await page.wait_for_function("window.done", polling=10, timeout=5_000)
     found: list[list[Any]] = await page.evaluate("log")
     return found
 

@@ -23,8 +23,8 @@ from tests.support.secrets import CLIENT_SECRET, OTHER_CLIENT_SECRET
 from .meeting import Meetings, accepted
 from .sdk import Sdk
 
-KEY: Final = "test_sdk_key_not_real_0_in_36_letters"[:36]
-OTHER_KEY: Final = "test_sdk_key_not_real_1_in_36_letters"[:36]
+KEY: Final = "testSdkKeyNotReal0OfThirtySixLetters"
+OTHER_KEY: Final = "testSdkKeyNotReal1OfThirtySixLetters"
 SECRETS: Final = {KEY: CLIENT_SECRET, OTHER_KEY: OTHER_CLIENT_SECRET}
 """The apps that this Zoom knows."""
 
@@ -73,6 +73,7 @@ class Zoom:
     others: list[str] = field(default_factory=list)
     """Requests for paths that it does not know, on zoom.us and on the CDN."""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until_asked(self, count: int = 1, origin: str = "", timeout_s: float = 30.0) -> list[Asked]:
         """The requests so far, of one page's origin or of all, as soon as there are `count` of them."""
@@ -83,6 +84,11 @@ class Zoom:
     def asked_by(self, origin: str) -> list[Asked]:
         """The requests of one page's origin, or of all."""
         return [asked for asked in self.asked if origin in {"", asked.origin}]
+
+    def give_up(self) -> None:
+        """End the connections on which nothing is answered."""
+        self._over.set()
+        self._over = asyncio.Event()
 
     def resolver_rules(self) -> str:
         """For Chromium: both hosts are this server, loopback is loopback, and nothing else can be reached."""
@@ -117,9 +123,9 @@ class Zoom:
             "Cache-Control": "no-store",
         }
         match self.behaviour:
-            case Behaviour.SILENT:
-                await asyncio.Event().wait()
-            case Behaviour.RESET:
+            case Behaviour.SILENT | Behaviour.RESET:
+                if self.behaviour is Behaviour.SILENT:
+                    await self._over.wait()
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
