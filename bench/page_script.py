@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -34,8 +34,10 @@ TIMES: Final = 50
 ROUNDS: Final = 20
 """1000 joins with the script."""
 
-LIMIT_S: Final = 60.0
-"""After this no further round begins: a slow machine measures less."""
+LOADS_PER_ROUND: Final = 3
+
+LIMIT_S: Final = 30
+"""After it no further round begins: a slow machine measures less."""
 
 TRACED: Final = 12
 
@@ -81,8 +83,8 @@ MEASURES: Final = {
     "error": ("error -> the page, next ones, us", 0),
 }
 
-Visit = Mapping[str, float]
-"""A figure for each of MEASURES."""
+Taken = Mapping[str, list[float]]
+"""The figures of one of MEASURES, for each of VARIANTS, one of each round."""
 
 
 def main() -> int:
@@ -93,7 +95,7 @@ def main() -> int:
         print(size)
         return OK
     try:
-        rounds, evaluating, about = measure(arguments.rounds)
+        taken, evaluating, about = measure(arguments.rounds, arguments.seconds)
     except (BenchError, Error) as error:
         print(f"cannot measure: {error}", file=sys.stderr)
         return NOT_MEASURED
@@ -102,10 +104,10 @@ def main() -> int:
         return NOT_MEASURED
     print(about)
     print(f"the script: {size}")
-    print(table(rounds))
-    for kind, taken in evaluating.items():
-        low, middle, high = quartiles(taken)
-        spread = f"half of {len(taken)} loads {low:.1f} to {high:.1f}"
+    print(table(taken))
+    for kind, each in evaluating.items():
+        low, middle, high = quartiles(each)
+        spread = f"half of {len(each)} loads {low:.1f} to {high:.1f}"
         print(f"compiling and running it, {kind}: {middle:.1f} ms of CPU time ({spread})")
     return OK
 
@@ -118,10 +120,28 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 fine; 2 nothing was measured.",
     )
     parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, metavar="N", help=f"default {ROUNDS}; at most a minute"
+        "--rounds",
+        type=_positive,
+        default=ROUNDS,
+        metavar="N",
+        help=f"of joins, and {LOADS_PER_ROUND} times as many of loads (default {ROUNDS})",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        default=LIMIT_S,
+        metavar="S",
+        help=f"for loads, and again for joins, also if rounds are left (default {LIMIT_S})",
     )
     parser.add_argument("--sizes", action="store_true", help="only print how large the script is")
     return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
 
 
 # Telling
@@ -135,24 +155,21 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def table(rounds: Sequence[Mapping[str, Visit]]) -> str:
+def table(taken: Mapping[str, Taken]) -> str:
     """A line per measure: medians, and what was added in each round, half of the rounds within the brackets."""
     lines = [("", "without", "with", "more", "half of rounds", "without, twice")]
     for key, (title, digits) in MEASURES.items():
-
-        def of(variant: str, key: str = key) -> list[float]:
-            return [visits[variant][key] for visits in rounds]
-
-        more = quartiles([one - other for one, other in zip(of(WITH), of(WITHOUT), strict=True)])
-        same = quartiles([one - other for one, other in zip(of(AGAIN), of(WITHOUT), strict=True)])
+        one = taken[key]
+        low, middle, high = _more(one[WITH], one[WITHOUT])
+        least, _, most = _more(one[AGAIN], one[WITHOUT])
         lines.append(
             (
                 title,
-                f"{median(of(WITHOUT)):.{digits}f}",
-                f"{median(of(WITH)):.{digits}f}",
-                f"{more[1]:+.{digits}f}",
-                f"{more[0]:+.{digits}f} to {more[2]:+.{digits}f}",
-                f"{same[0]:+.{digits}f} to {same[2]:+.{digits}f}",
+                f"{median(one[WITHOUT]):.{digits}f}",
+                f"{median(one[WITH]):.{digits}f}",
+                f"{middle:+.{digits}f}",
+                f"{low:+.{digits}f} to {high:+.{digits}f}",
+                f"{least:+.{digits}f} to {most:+.{digits}f}",
             )
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -161,11 +178,15 @@ def table(rounds: Sequence[Mapping[str, Visit]]) -> str:
     )
 
 
+def _more(some: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
+    return quartiles([one - other for one, other in zip(some, others, strict=True)])
+
+
 # Measuring
 
 
-def measure(count: int) -> tuple[list[dict[str, Visit]], dict[str, list[float]], str]:
-    """The visits of each round, the evaluation's milliseconds, and the conditions. Raises BenchError."""
+def measure(count: int, limit_s: float) -> tuple[Mapping[str, Taken], dict[str, list[float]], str]:
+    """The figures, the evaluation's milliseconds, and the conditions. Raises BenchError."""
     path = shutil.which("chromium")
     if path is None:
         raise BenchError("chromium is not installed (Debian: apt-get install chromium)")
@@ -177,32 +198,57 @@ def measure(count: int) -> tuple[list[dict[str, Visit]], dict[str, list[float]],
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS, chromium_sandbox=False)
-        _visited(browser, origin, WITH, watch)  # Warms up the browser, and is not kept.
-        rounds: list[dict[str, Visit]] = []
-        orders = list(permutations(VARIANTS))
-        end = time.monotonic() + LIMIT_S
-        for number in range(count):
-            if rounds and time.monotonic() > end:
-                break
-            # In every order: a page's load also tells of what the browser did before it.
-            order = orders[number % len(orders)]
-            rounds.append({variant: _visited(browser, origin, variant, watch) for variant in order})
+        page = browser.new_context().new_page()
+        loads = _rounds(
+            LOADS_PER_ROUND * count,
+            limit_s,
+            lambda variant, number: _loaded(page, origin, variant, number),
+        )
+        joins = _rounds(count, limit_s, lambda variant, _: _joined(browser, origin, variant, watch))
         evaluating = _evaluating(browser, origin, watch.public)
         about = (
             f"Chromium {browser.version}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f};"
-            f" {len(rounds)} rounds, {TIMES} signatures and joins on each page"
+            f" {len(loads['cold'][WITH])} loads each,"
+            f" {len(joins['join'][WITH])} pages each with {TIMES} signatures and joins"
         )
         browser.close()
-    return rounds, evaluating, about
+    return {**loads, **joins}, evaluating, about
 
 
-def _visited(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> Visit:
-    """A fresh profile opens the page twice, fetches signatures and joins."""
+def _rounds(
+    count: int, limit_s: float, once: Callable[[str, int], Mapping[str, float]]
+) -> Mapping[str, Taken]:
+    """All variants in turn, `count` times over, or until so many seconds have passed."""
+    taken: dict[str, dict[str, list[float]]] = {}
+    orders = list(permutations(VARIANTS))
+    once(WITH, -1)  # Warms up, and is not kept.
+    end = time.monotonic() + limit_s
+    for number in range(count):
+        # In every order: a page also tells of what the browser did before it.
+        for variant in orders[number % len(orders)]:
+            for key, value in once(variant, number).items():
+                taken.setdefault(key, {each: [] for each in VARIANTS})[variant].append(value)
+        if time.monotonic() > end:
+            break
+    return taken
+
+
+def _loaded(page: Page, origin: str, variant: str, number: int) -> dict[str, float]:
+    """From the beginning of the navigation to the load event, in ms."""
+    found = {}
+    for key, query in (("cold", f"{number}"), ("warm", f"{number}&again")):
+        # What `cold` loads is new; what `warm` loads was loaded a moment before.
+        for _ in range(1 if key == "cold" else 2):
+            page.goto(f"{origin}/{variant}?{variant}{query}", wait_until="load")
+        found[key] = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventStart")
+    return found
+
+
+def _joined(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> dict[str, float]:
+    """A fresh profile fetches signatures and joins."""
     context = browser.new_context()
     page = context.new_page()
-    cold = _load_ms(page, f"{origin}/{variant}")
-    page.goto("about:blank")
-    warm = _load_ms(page, f"{origin}/{variant}")
+    page.goto(f"{origin}/{variant}", wait_until="load")
     hooked = page.evaluate("'joinResults' in window")
     if hooked is not (variant == WITH):
         raise BenchError(f"the page {variant!r} {'has' if hooked else 'has not'} the script")
@@ -216,8 +262,6 @@ def _visited(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> V
     context.close()
     calling, handing = joined["calling"], joined["handing"]
     return {
-        "cold": cold,
-        "warm": warm,
         "fetch": median(fetched["taken"][1:]),  # The first also opens the connection.
         "first_join": calling[0] * 1000,
         # Means: the browser's clock goes in steps of 5 us.
@@ -225,13 +269,6 @@ def _visited(browser: Browser, origin: str, variant: str, watch: Joinwatch) -> V
         "first_error": handing[0] * 1000,
         "error": fmean(handing[1:]) * 1000,
     }
-
-
-def _load_ms(page: Page, url: str) -> float:
-    """From the beginning of the navigation to the load event."""
-    page.goto(url, wait_until="load")
-    found: float = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventStart")
-    return found
 
 
 def _evaluating(browser: Browser, origin: str, public: str) -> dict[str, list[float]]:

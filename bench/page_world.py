@@ -27,8 +27,8 @@ _PAGE: Final = """\
 <meta charset="utf-8" />
 <title>Meeting</title>
 <link rel="icon" href="data:," />
-<link rel="stylesheet" href="page.css" />
-{tag}<script src="page.js"></script>
+<link rel="stylesheet" href="page.css?{query}" />
+{tag}<script src="page.js?{query}"></script>
 </head>
 <body><h1>Meeting</h1><button>Join</button></body>
 </html>
@@ -90,20 +90,25 @@ def joinwatch(folder: Path, core: int) -> Iterator[Joinwatch]:
 
 @contextmanager
 def serving(public: str) -> Iterator[str]:
-    """The customer's server, in a thread: its origin. The page is there once for each of VARIANTS."""
-    tag = f'<script src="{public}/join-results.js"></script>\n'
-    tags = {variant: tag if variant == WITH else "" for variant in VARIANTS}
-    files = {
-        "/page.css": ("text/css", _STYLE),
-        "/page.js": ("text/javascript", _PAGE_SCRIPT),
-        **{f"/{variant}": ("text/html", _PAGE.format(tag=tag)) for variant, tag in tags.items()},
-    }
+    """The customer's server, in a thread: its origin. The page is there once for each of VARIANTS.
+
+    What it loads has the page's own query: with one that is new, nothing is cached.
+    """
+    tag = f'<script src="{public}/join-results.js?{{query}}"></script>\n'
+    files = {"/page.css": ("text/css", _STYLE), "/page.js": ("text/javascript", _PAGE_SCRIPT)}
+
+    def found(path: str, query: str) -> tuple[str, str]:
+        if path.strip("/") in VARIANTS:
+            page = _PAGE.replace("{tag}", tag if path == f"/{WITH}" else "")
+            return "text/html", page.format(query=query)
+        return files.get(path, ("", ""))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            kind, text = files.get(self.path, ("", ""))
+            path, _, query = self.path.partition("?")
+            kind, text = found(path, query)
             self.send_response(200 if kind else 404)
             self.send_header("Content-Type", f"{kind or 'text/plain'}; charset=utf-8")
             self.send_header("Content-Length", str(len(text.encode())))

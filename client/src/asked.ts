@@ -23,10 +23,8 @@ function note(entries: PerformanceEntryList): void {
 
 /** From now on requests are noted; those before it as far as the browser still has them. */
 export function watchRequests(): void {
-  quietly(() => {
-    observer = new PerformanceObserver((list) => note(list.getEntries()));
-    observer.observe({ type: "resource", buffered: true });
-  });
+  observer = new PerformanceObserver((list) => note(list.getEntries()));
+  observer.observe({ type: "resource", buffered: true });
 }
 
 /** When the SDK last asked Zoom after `since`, both of `performance.now()`; undefined where that was not seen. */

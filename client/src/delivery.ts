@@ -68,23 +68,26 @@ export function leaving(work: () => void): void {
 
 async function send(item: Waiting): Promise<void> {
   if (!endpoint) return;
-  item.attempt++;
-  // Taken here, and given back if it does not arrive, so that deliveries side by side do not tell it twice.
-  const told = dropped();
-  drop(-told);
-  const body = JSON.stringify({ ...item.result, attempt: item.attempt, dropped: told });
-  const bytes = new TextEncoder().encode(body).length;
-  const keepalive = flying + bytes <= KEEPALIVE_BYTES;
-  if (closing && !(keepalive && "keepalive" in Request.prototype)) {
-    // It cannot leave out cookies, and nobody hears its answer: only where nothing else survives the page.
-    quietly(() => navigator.sendBeacon(endpoint, body));
-    return;
-  }
-  flying += bytes;
-  // Without Referer: the page's own address may have a signature in it.
-  const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
+  let told = 0;
+  let bytes = 0;
   let stored = false;
   try {
+    // Firefox ends a closing page at its first access to storage: nothing of it before the request.
+    if (!closing) {
+      // Taken here, and given back if it does not arrive, so that deliveries side by side do not tell it twice.
+      told = dropped();
+      drop(-told);
+    }
+    const body = JSON.stringify({ ...item.result, attempt: ++item.attempt, dropped: told });
+    bytes = new TextEncoder().encode(body).length;
+    const keepalive = (flying += bytes) <= KEEPALIVE_BYTES;
+    if (closing && !(keepalive && "keepalive" in Request.prototype)) {
+      // It cannot leave out cookies, and nobody hears its answer: only where nothing else survives the page.
+      navigator.sendBeacon(endpoint, body);
+      return;
+    }
+    // Without Referer: the page's own address may have a signature in it.
+    const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
     const { ok, status, headers } = await ask(endpoint, options);
     stored = ok;
     if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);

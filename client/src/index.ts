@@ -36,9 +36,9 @@ export interface JoinResult {
  * what earlier pages could not.
  */
 export function configure({ endpoint }: { endpoint: string | URL }): void {
+  quietly(watchRequests);
+  quietly(watchProgress);
   quietly(() => {
-    watchRequests();
-    watchProgress();
     sendTo(new URL(endpoint, location.href).href);
     deliverKept();
   });

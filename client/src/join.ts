@@ -66,6 +66,8 @@ export function newJoin(
   let outcome: Outcome | undefined;
   let endedAt = 0;
   let due = false;
+  // Found now already where it can be: a page that closes had better not look into storage.
+  let match = find(ticket.signature);
   let step: number | null = null;
   let failure: Failure | null = null;
 
@@ -77,7 +79,7 @@ export function newJoin(
   };
 
   const result = (): Result => {
-    const match = find(String(ticket.signature));
+    match ??= find(ticket.signature);
     const asked = askedAt(since);
     const from = asked ?? called;
     const { mono, wall } = match ?? began;

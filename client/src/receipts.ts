@@ -68,7 +68,8 @@ export function remember(receipt: string, text: string, mono: number): void {
 }
 
 /** The receipt that came with this very signature, also if the page has altered its punctuation since. */
-export function find(signature: string): Match | undefined {
+export function find(given: unknown): Match | undefined {
+  const signature = String(given);
   const key = KIND + digest(bare(signature));
   const kept = memory.get(key) ?? read<Kept>(AREAS[0]!, key) ?? read<Kept>(AREAS[1]!, key);
   return kept && isRecent(kept) ? { ...kept, intact: kept.exact === digest(signature) } : undefined;

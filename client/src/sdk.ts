@@ -23,15 +23,13 @@ export function watchJoin<T>(client: T): T {
 
 /** Watches a global of the SDK, whenever and however often it is set. */
 export function watchGlobal(name: string): void {
-  quietly(() => {
-    let value = (window as unknown as Record<string, unknown>)[name];
-    Object.defineProperty(window, name, {
-      configurable: true,
-      enumerable: true,
-      get: () => watchJoin(value),
-      // Already here: a bundled app joins with what it has imported, and never reads the global.
-      set: (next: unknown) => watchJoin((value = next)),
-    });
-    watchJoin(value);
+  let value = (window as unknown as Record<string, unknown>)[name];
+  Object.defineProperty(window, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => watchJoin(value),
+    // Already here: a bundled app joins with what it has imported, and never reads the global.
+    set: (next: unknown) => watchJoin((value = next)),
   });
+  watchJoin(value);
 }

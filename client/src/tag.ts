@@ -16,16 +16,18 @@ const page = window as unknown as Record<string, unknown>;
 if (!(page["joinResults"] as typeof api)?.watchJoin) {
   const script = document.currentScript as HTMLScriptElement | null;
   page["joinResults"] = api;
-  quietly(hookReplies);
-  watchRequests();
-  watchProgress();
-  watchGlobal("ZoomMtg");
-  watchGlobal("ZoomMtgEmbedded");
-  quietly(() => {
-    useReceipt(script!.dataset["receipt"]);
+  const steps: (() => unknown)[] = [
+    hookReplies,
+    watchRequests,
+    watchProgress,
+    () => watchGlobal("ZoomMtg"),
+    () => watchGlobal("ZoomMtgEmbedded"),
+    () => useReceipt(script!.dataset["receipt"]),
     // Relative to the script, so that a path prefix in front of joinwatch works by itself.
-    sendTo(new URL("join-results", script!.src).href);
-  });
-  // After the page's own work.
-  setTimeout(() => quietly(deliverKept), 1000);
+    () => sendTo(new URL("join-results", script!.src).href),
+    // After the page's own work.
+    () => setTimeout(deliverKept, 1000),
+  ];
+  // One that fails costs the others nothing.
+  steps.forEach(quietly);
 }

@@ -1,4 +1,4 @@
-"""The page script in real browsers. pytest is told first to explain the assertions of the stage, as it does those of tests."""
+"""The page script in real browsers. pytest explains the stage's assertions as it does those of tests."""
 
 import pytest
 

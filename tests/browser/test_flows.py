@@ -168,8 +168,7 @@ async def test_the_age_ends_when_zoom_is_asked_not_when_join_is_called(
 ) -> None:
     async with opened(stage, stage.watched, watch, OLD_CLIENT, preview="yes") as run:
         await run.press()
-        await run.until("Boolean(document.querySelector('button[title=Join]'))")
-        await run.page.evaluate("document.querySelector('button[title=Join]').click()")
+        await run.page.click("#join-btn")
         await run.ended()
         age_ms = await run.page.evaluate(_AGE)
         expected = await refused(run)

@@ -1,4 +1,4 @@
-"""Whatever Zoom answers: one row about the join, and the SDK does as it does without the script. Both views and versions."""
+"""Whatever Zoom answers: one row about the join, and the SDK does as without the script. Both views and versions."""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ async def join(run: Run) -> None:
     """Press the button and wait for the failure; where the SDK tells none, let two minutes pass."""
     await run.press()
     if run.way == SILENT:
-        await run.until("seen.some(({what, values}) => what === 'onMeetingStatus' && values[0].data.meetingStatus === 1)")
+        await run.until(
+            "seen.some(({what, values}) => what === 'onMeetingStatus' && values[0].data.meetingStatus === 1)"
+        )
         await pass_time(run.page, 125_000)
     else:
         await run.ended()

@@ -1,5 +1,9 @@
 /* How the page gets its signature: the official sample's request to its own endpoint, by fetch or by XMLHttpRequest. */
 "use strict";
+/* What an application with joinwatch's module does to each reply. */
+var received = function (response) {
+  return response;
+};
 var settings = Object.fromEntries(new URLSearchParams(location.search));
 
 function asked() {
@@ -12,7 +16,7 @@ function signatureByFetch(endpoint) {
     headers: { "Content-Type": "application/json" },
     body: asked(),
   }).then(function (response) {
-    return response.json();
+    return received(response).json();
   });
 }
 

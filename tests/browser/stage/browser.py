@@ -71,7 +71,7 @@ async def visit(browser: Browser, **options: Any) -> AsyncIterator[Visit]:
 
 
 async def pass_time(page: Page, ms: float) -> None:
-    """Let the browser's own clock of this page (timers, timeouts, `performance.now()`) run so far at once, then stop."""
+    """Let this page's clock (timers, timeouts, `performance.now()`) run so far at once, and stop it there."""
     session = await page.context.new_cdp_session(page)
     passed = asyncio.Event()
     session.on("Emulation.virtualTimeBudgetExpired", lambda _: passed.set())

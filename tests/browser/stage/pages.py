@@ -17,6 +17,7 @@ from aiohttp import web
 from .sdk import VERSIONS, Sdk
 
 _SOURCES: Final = Path(__file__).parents[1] / "pages"
+_MODULE: Final = Path(__file__).parents[3] / "client" / "src" / "index.ts"
 _VENDORS: Final = ("react", "react-dom", "redux", "redux-thunk", "lodash")
 _ISOLATED: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -36,6 +37,8 @@ class Style(StrEnum):
 
     CDN = "cdn"
     BUNDLED = "bundled"
+    MODULE = "module"
+    """Bundled, and joinwatch's module with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,10 @@ class Way:
     style: Style = Style.CDN
 
     def __str__(self) -> str:
-        return f"{self.view}-{self.version}" + ("-bundled" if self.style is Style.BUNDLED else "")
+        return f"{self.view}-{self.version}" + ("" if self.style is Style.CDN else f"-{self.style}")
 
 
 WAYS: Final = tuple(Way(view, version) for version in VERSIONS for view in View)
-BUNDLED: Final = tuple(Way(view, version, Style.BUNDLED) for version in VERSIONS for view in View)
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ class Pages:
         return web.Response(status=404, headers=self.headers)
 
     def _scripts(self, way: Way) -> list[str]:
-        if way.style is Style.BUNDLED:
+        if way.style is not Style.CDN:
             return ["signature.js", f"{way.view}.js", self._bundle(way)]
         cdn = f"https://source.zoom.us/{way.version}/lib/vendor"
         names = list(_VENDORS)
@@ -121,9 +123,13 @@ class Pages:
             target = package + ("/embedded" if way.view is View.COMPONENT else "")
             command = (
                 str(self.sdk.esbuild()),
-                str(_SOURCES / f"bundle-{way.view}.js"),
+                str(_SOURCES / f"{way.style}-{way.view}.js"),
                 "--bundle",
                 "--format=iife",
+                "--main-fields=main",  # what the SDKs were built against
+                f"--alias:joinwatch-join-results={_MODULE}",
+                f"--alias:lodash={self.sdk.node_modules / 'lodash'}",
+                *([f"--inject:{_SOURCES / 'lodash-global.js'}"] if way.version == "2.8.0" else []),
                 f"--alias:zoom-sdk={self.sdk.node_modules / target}",
                 "--define:process.env.NODE_ENV=" + json.dumps("production"),
                 "--log-level=error",

@@ -1,4 +1,4 @@
-"""The same visit on a page with the script and on one without: what both saw, and what Zoom was asked, must be equal."""
+"""The same visit on a page with the script and on one without: what both saw, and what Zoom was asked, is equal."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ class Run:
         if params["signature"].startswith("ey") and params["signature"].count(".") == 2:
             times = {"iat", "exp", "tokenExp"}
             params["signature"] = {key: value for key, value in asked.claims().items() if key not in times}
-        return {key: self._neutral(value) if isinstance(value, str) else value for key, value in params.items()}
+        return {
+            key: self._neutral(value) if isinstance(value, str) else value for key, value in params.items()
+        }
 
     def _neutral(self, text: str) -> str:
         text = text.replace(self.pages.origin, "ORIGIN")
