@@ -125,9 +125,10 @@ export function newJoin(
       report();
     },
   };
+  // First, since it throws where there is no window: nothing is to be left running on a server.
+  addEventListener("pagehide", leave);
   const silence = setTimeout(() => join.end("no_result"), SILENCE_MS);
   open.add(join);
-  addEventListener("pagehide", leave);
   return join;
 }
 

@@ -13,7 +13,7 @@ import { quietly } from "./quietly";
 export function watchJoin<T>(client: T): T {
   return (
     quietly(() => {
-      const has = (name: string): boolean => typeof (client as Record<string, unknown>)[name] === "function";
+      const has = (name: string): boolean => typeof (client as Record<string, unknown> | undefined)?.[name] === "function";
       if (has("createClient")) return watchComponentView(client as never);
       if (!has("join")) return client;
       return has("on") ? watchComponentClient(client as never) : watchClientView(client as never);

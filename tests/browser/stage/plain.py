@@ -144,6 +144,8 @@ class Plain:
                 self.signatures += 1
                 body = {"signature": signature(self.signatures)}
                 return web.json_response(body, headers={**OPEN, "Join-Receipt": f"receipt-{self.signatures}"})
+            case "done":
+                return web.Response(status=204)
             case "info":
                 return web.json_response({"status": True}, headers=OPEN)
             case _:
