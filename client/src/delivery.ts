@@ -1,7 +1,7 @@
 // Brings results to joinwatch: at once, again until they are stored, and at the next page view if this page is gone.
 
 import { quietly } from "./quietly";
-import { all, isRecent, KEPT_MS, read, write } from "./storage";
+import { all, KEPT_MS, read, write } from "./storage";
 
 /** One join result as CONTRACT and README describe it; `attempt` and `dropped` are set for each delivery. */
 export interface Result {
@@ -40,22 +40,26 @@ export function sendTo(url: string): void {
 
 /** Delivers a result. One with the same id that still waits is replaced. */
 export function deliver(result: Result): void {
-  const earlier = waiting.get(result.id);
+  const earlier = waiting.get(KIND + result.id);
   clearTimeout(earlier?.timer);
-  const item = { result, attempt: earlier?.attempt ?? 0, wall: Date.now() };
-  waiting.set(result.id, item);
-  void send(item);
+  start({ result, attempt: earlier?.attempt ?? 0, wall: Date.now() });
 }
 
 /** Delivers what earlier pages could not. */
 export function deliverKept(): void {
-  for (const [, item] of kept()) {
-    quietly(() => {
-      if (waiting.has(item.result.id)) return;
-      waiting.set(item.result.id, item);
-      void send(item);
-    });
+  for (const [name, item] of all<Waiting>("localStorage", KIND, giveUp)) {
+    if (!waiting.has(name)) quietly(() => start(item));
   }
+}
+
+function start(item: Waiting): void {
+  waiting.set(nameOf(item), item);
+  void send(item);
+}
+
+/** Under which it waits, here and in storage. */
+function nameOf({ result }: Waiting): string {
+  return KIND + result.id;
 }
 
 /** The page goes away: what `work` delivers must outlive it, and what is not known to be stored waits in the browser. */
@@ -91,7 +95,10 @@ async function send(item: Waiting): Promise<void> {
     const { ok, status, headers } = await ask(endpoint, options);
     stored = ok;
     if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
-    else forget(item);
+    else if (waiting.get(nameOf(item)) === item) {
+      waiting.delete(nameOf(item));
+      write("localStorage", nameOf(item));
+    }
   } catch {
     later(item, 0);
   }
@@ -102,30 +109,20 @@ async function send(item: Waiting): Promise<void> {
 /** To be tried again, after so many milliseconds at least. */
 function later(item: Waiting, atLeast: number): void {
   // A later result of the same join may have taken its place while it was under way.
-  if (waiting.get(item.result.id) !== item) return;
-  if (!isRecent(item)) {
-    drop(1);
-    return forget(item);
-  }
+  if (waiting.get(nameOf(item)) !== item) return;
   keep(item);
   const backoff = Math.min(MAX_WAIT_MS, 1000 * 2 ** item.attempt) * (0.5 + Math.random() / 2);
   item.timer = setTimeout(send, Math.min(KEPT_MS, Math.max(atLeast, backoff)), item);
 }
 
-function forget(item: Waiting): void {
-  if (waiting.get(item.result.id) !== item) return;
-  waiting.delete(item.result.id);
-  write("localStorage", KIND + item.result.id);
+function keep(item: Waiting): void {
+  write("localStorage", nameOf(item), { ...item, timer: undefined });
+  for (const [name] of all("localStorage", KIND, giveUp).slice(0, -MAX_KEPT)) giveUp(name);
 }
 
-function keep({ result, attempt, wall }: Waiting): void {
-  write("localStorage", KIND + result.id, { result, attempt, wall });
-  for (const [key] of kept().slice(0, -MAX_KEPT)) if (write("localStorage", key)) drop(1);
-}
-
-/** What waits in the browser, oldest first; what has waited too long is given up. */
-function kept(): [string, Waiting][] {
-  return all("localStorage", KIND, () => drop(1));
+function giveUp(name: string): void {
+  waiting.delete(name);
+  if (write("localStorage", name)) drop(1);
 }
 
 /** Adds to the number of results that this browser has given up and not yet told of. */

@@ -34,7 +34,7 @@ export interface Join {
 }
 
 const SILENCE_MS = 120_000;
-/** Then the reply with the receipt has been read, the SDK's request noted, and the promise has brought the whole error. */
+/** After this the reply with the receipt has surely been read. */
 const MOMENT_MS = 50;
 /** Clocks that differ by more ran differently: the machine slept, or its clock was set. */
 const SLEPT_MS = 1000;
@@ -112,7 +112,7 @@ export function newJoin(
         outcome = how;
         endedAt = performance.now();
         due = true;
-        setTimeout(report, MOMENT_MS);
+        setTimeout(report, match ? 0 : MOMENT_MS);
       }
       if (outcome === "failed" && how === outcome) failure = quietly(() => failureOf(error, ticket.values)) ?? {};
     },
@@ -125,14 +125,15 @@ export function newJoin(
       report();
     },
   };
-  // First, since it throws where there is no window: nothing is to be left running on a server.
-  addEventListener("pagehide", leave);
+  // First, since it throws where there is no window: nothing is to be left running on a server. Firefox cuts short what a
+  // closing page does in "pagehide", unless it was asked before; iOS knows only "pagehide".
+  ["beforeunload", "pagehide"].forEach((event) => addEventListener(event, leave));
   const silence = setTimeout(() => join.end("no_result"), SILENCE_MS);
   open.add(join);
   return join;
 }
 
-/** The page is closed or left: what has no result yet may never have one. */
+/** The page is closed or left, or asks whether it may be: what has no result yet may never have one. */
 function leave(): void {
   quietly(() => leaving(() => open.forEach((join) => join.leave())));
 }

@@ -25,14 +25,18 @@ export function isRecent({ wall }: { wall: number }): boolean {
   return Math.abs(Date.now() - wall) < KEPT_MS;
 }
 
-/** What is kept under names that begin so, oldest first, after removing what is too old or unreadable. */
-export function all<T extends { wall: number }>(area: Area, kind: string, onTooOld?: () => void): [string, T][] {
+/** What is kept under names that begin so, oldest first; what is too old or unreadable is removed by `giveUp`. */
+export function all<T extends { wall: number }>(
+  area: Area,
+  kind: string,
+  giveUp: (name: string) => unknown = (name) => write(area, name),
+): [string, T][] {
   const found: [string, T][] = [];
   for (const name of quietly(() => Object.keys(window[area])) ?? []) {
     if (!name.startsWith(kind)) continue;
     const value = read<T>(area, name);
     if (value && isRecent(value)) found.push([name, value]);
-    else if (write(area, name)) onTooOld?.();
+    else giveUp(name);
   }
   return found.sort(([, one], [, other]) => one.wall - other.wall);
 }

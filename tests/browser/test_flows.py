@@ -60,6 +60,8 @@ async def test_retry_in_the_component_view_is_a_join_of_its_own(
 ) -> None:
     async def play(run: Run) -> None:
         await join(run)
+        if run.pages is stage.watched:
+            await watch.logged("join.reported")  # nobody presses Retry within a twentieth of a second
         await retry(run)
         await run.until(_FAILED_TWICE)
 
@@ -115,14 +117,12 @@ async def test_fetched_on_one_page_joined_on_the_next(stage: Stage, watch: Joinw
 async def test_joined_in_a_new_tab_that_knows_nothing_of_the_first(
     stage: Stage, watch: Joinwatch, way: Way
 ) -> None:
-    async def play(run: Run) -> None:
+    async with opened(stage, stage.watched, watch, way, first=True, tab="new") as run:
         async with run.visit.context.expect_page() as opening:
             await run.press()
         run.page = await opening.value
         await run.until("typeof seen !== 'undefined'")
         await run.ended()
-
-    async with alike(stage, watch, way, play, first=True, tab="new") as run:
         (asked,) = await run.asked()
         expected = await refused(run)
         (row,) = await rows(watch, 1)
@@ -134,8 +134,11 @@ async def test_joined_in_a_new_tab_that_knows_nothing_of_the_first(
 # The receipt
 
 
-@pytest.mark.parametrize(("routes", "backend"), [("/,/two", "one"), ("/two,/", "two")])
-@pytest.mark.parametrize("way", [COMPONENT, OLD_CLIENT], ids=str)
+@pytest.mark.parametrize(
+    ("way", "routes", "backend"),
+    [(COMPONENT, "/,/two", "one"), (COMPONENT, "/two,/", "two"), (OLD_CLIENT, "/two,/", "two")],
+    ids=str,
+)
 async def test_two_backends_asked_at_once(
     stage: Stage, watch: Joinwatch, way: Way, routes: str, backend: str
 ) -> None:
@@ -147,7 +150,7 @@ async def test_two_backends_asked_at_once(
     assert same(row, Expected(expected.outcome, expected.code, expected.error, changes=changes).of(run))
 
 
-@pytest.mark.parametrize("way", [OLD_CLIENT, COMPONENT], ids=str)
+@pytest.mark.parametrize("way", [OLD_COMPONENT], ids=str)
 async def test_a_signature_by_xmlhttprequest(stage: Stage, watch: Joinwatch, way: Way) -> None:
     async with alike(stage, watch, way, join, by="xhr") as run:
         (asked,) = await run.asked()

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _CONFIG: Final = NATIVE + '[results]\nrate_limit = "6000/1m"\n'
 
-_MOMENT_MS: Final = 600
+_MOMENT_MS: Final = 100
 """The script waits a moment before it reports, for what may still be told."""
 
 _PAGE: Final = (
@@ -38,9 +38,12 @@ _PAGE: Final = (
 </script>{tag}<script>
     const joins = [];
     window.ZoomMtg = { join: (options) => void joins.push(options) };
-    const asked = { method: "POST", headers: { "Content-Type": "application/json" } };
-    asked.body = JSON.stringify({ meetingNumber: "98765432101", role: 0 });
-    const sign = async (url) => (await (await fetch(url, asked)).json()).signature;
+    // Signatures of the same second for the same meeting would be the same.
+    const sign = async (url, number = 0) => {
+        const body = JSON.stringify({ meetingNumber: String(98765432101 + number), role: 0 });
+        const headers = { "Content-Type": "application/json" };
+        return (await (await fetch(url, { method: "POST", headers, body })).json()).signature;
+    };
     const start = (signature, more) => ZoomMtg.join({
         signature, meetingNumber: "98765432101", success() {}, error() {}, ...more,
     });
@@ -97,8 +100,8 @@ async def visit(context: BrowserContext, server: Plain, to: Joinwatch | None = N
 
 async def sign(page: Page, url: str = "/signature", count: int = 1) -> None:
     """Ask for signatures, one after the other: `signatures` of the page."""
-    script = "async ([url, count]) => { window.signatures = []; while (count--) signatures.push(await sign(url)); }"
-    await page.evaluate(script, [url, count])
+    each = "while (count--) signatures.push(await sign(url, count));"
+    await page.evaluate(f"async ([url, count]) => {{ window.signatures = []; {each} }}", [url, count])
 
 
 async def fail(page: Page) -> None:
@@ -151,9 +154,9 @@ async def test_tried_again(
     await fail(page)
     await page.clock.run_for(_MOMENT_MS)
     await true(page, "waiting().length === 1")
-    await page.clock.run_for(earliest_ms - 10)
+    await page.clock.run_for(earliest_ms - _MOMENT_MS - 10)
     assert await page.evaluate("sent") == 1
-    await page.clock.run_for(latest_ms - earliest_ms + 20)
+    await page.clock.run_for(latest_ms - earliest_ms + _MOMENT_MS + 20)
     first, second = [got.result for got in await server.delivered(2)]
     assert (first.pop("attempt"), second.pop("attempt")) == (1, 2)
     assert first == second
@@ -185,9 +188,9 @@ async def test_each_time_it_waits_twice_as_long(context: BrowserContext, server:
         [2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000], 1
     ):
         await true(page, f"kept()[0]?.attempt === {attempt}")
-        await page.clock.run_for(longest_ms / 2 - 10)
+        await page.clock.run_for(longest_ms // 2 - _MOMENT_MS - 10)
         assert await page.evaluate("sent") == attempt
-        await page.clock.run_for(longest_ms / 2 + 20)
+        await page.clock.run_for(longest_ms // 2 + _MOMENT_MS + 20)
         assert await page.evaluate("sent") == attempt + 1
     got = server.results()
     assert [one["attempt"] for one in got] == list(range(1, len(got) + 1))
@@ -210,8 +213,9 @@ async def test_two_signatures_asked_at_once_have_their_own_receipts(
     context: BrowserContext, server: Plain
 ) -> None:
     page = await visit(context, server)
+    endpoints = ["/signature", "/other/signature", "/signature"]
     await page.evaluate(
-        "Promise.all([sign('/signature'), sign('/other/signature'), sign('/signature')]).then((all) => (signatures = all))"
+        "async (urls) => { signatures = await Promise.all(urls.map((url) => sign(url))); }", endpoints
     )
     await page.evaluate(
         "{ signatures.reverse().forEach((one) => start(one)); joins.forEach((one) => one.success()); }"
@@ -364,23 +368,25 @@ async def test_silence_for_two_minutes_and_then_a_result(context: BrowserContext
     first, second = server.results()
     assert (first["outcome"], first["join_ms"]) == ("no_result", None)
     assert (second["outcome"], second["id"]) == ("joined", first["id"])
-    assert second["join_ms"] == pytest.approx(720_600, abs=50)
+    assert second["join_ms"] == pytest.approx(720_100, abs=50)
 
 
-@pytest.mark.parametrize("level", [-1, 1.5, 65, 1e9, "8", None, 8], ids=str)
-async def test_an_odd_join_speed_level_costs_no_result(
-    context: BrowserContext, server: Plain, ledger: Joinwatch, level: Any
+async def test_odd_join_speed_levels_cost_no_result(
+    context: BrowserContext, server: Plain, ledger: Joinwatch
 ) -> None:
-    since = len(ledger.ledger_rows())
+    since, levels = len(ledger.ledger_rows()), [-1, 1.5, 65, 1e9, "8", None, 7]
     page = await visit(context, server, ledger)
-    await sign(page, f"{ledger.public}/")
+    await sign(page, f"{ledger.public}/", len(levels))
     await page.evaluate(
-        """(level) => { start(signatures[0]);
-            dispatchEvent(new CustomEvent("onJoinSpeed", { detail: { data: { level } } })); joins[0].error(refused); }""",
-        level,
+        """(levels) => levels.forEach((level, number) => {
+            start(signatures[number]);
+            dispatchEvent(new CustomEvent("onJoinSpeed", { detail: { data: { level } } }));
+            joins[number].error(refused);
+        })""",
+        levels,
     )
-    (row,) = await rows(ledger, since)
-    assert row["step"] == (8 if level == 8 else None)
+    found = await rows(ledger, since, len(levels))
+    assert sorted(row["step"] or 0 for row in found) == [0] * (len(levels) - 1) + [7]
 
 
 _LEAVING: Final = {
@@ -455,24 +461,26 @@ async def test_forty_long_results_when_the_page_goes_are_all_delivered_or_kept(
     assert await other.evaluate("localStorage['joinwatch:dropped']") is None
 
 
-async def test_more_than_twenty_waiting_and_what_is_dropped_is_told_once(
+async def test_more_than_fifty_waiting_and_what_is_dropped_is_told_once(
     context: BrowserContext, server: Plain, ledger: Joinwatch
 ) -> None:
     since, dropped = len(ledger.ledger_rows()), sample("joinwatch_client_dropped_results_total")
     before = (await ledger.metrics())[dropped]
     server.usual = None
     page = await visit(context, server)
-    await sign(page, f"{ledger.public}/", 24)
+    await sign(page, f"{ledger.public}/", 54)
     await page.evaluate(
         "(async () => { for (const one of signatures) { start(one); joins.at(-1).error(refused); await pause(5); } })()"
     )
-    await server.delivered(24)
+    await server.delivered(54)
     await true(page, "localStorage['joinwatch:dropped'] === '4'")
+    await server.delivered(70)  # Tried again, nothing more is given up.
+    assert await page.evaluate("localStorage['joinwatch:dropped']") == "4"
     await page.close()
     page = await visit(context, server, ledger)
-    found = await rows(ledger, since, 20)
+    found = await rows(ledger, since, 50)
     await true(page, "waiting().length === 0 && !('joinwatch:dropped' in localStorage)")
-    issued = [line["receipt_id"] for line in await ledger.logged("signature.issued", 24)][-24:]
+    issued = [line["receipt"] for line in await ledger.logged("signature.issued", 54)][-54:]
     assert {row["receipt_id"] for row in found} == set(issued[4:])
     assert min(row["attempt"] for row in found) > 1
     assert (await ledger.metrics())[dropped] == before + 4
@@ -499,17 +507,18 @@ async def test_a_result_that_has_waited_for_more_than_two_days_is_dropped(
     await true(page, "!('joinwatch:dropped' in localStorage)")
 
 
-@pytest.mark.parametrize("text", ["not JSON", "null", "7", '{"wall": %d}', '{"wall": %d, "result": null}'])
-async def test_a_kept_value_that_cannot_be_read_does_not_stop_the_others(
-    context: BrowserContext, server: Plain, text: str
+_UNREADABLE: Final = ["not JSON", "null", "7", '{"wall": %d}', '{"wall": %d, "result": null}']
+
+
+async def test_kept_values_that_cannot_be_read_do_not_stop_the_others(
+    context: BrowserContext, server: Plain
 ) -> None:
     server.usual = None
     page = await visit(context, server)
     await fail(page)
     await true(page, "waiting().length === 1")
-    await page.evaluate(
-        "(text) => { localStorage['joinwatch:result:0'] = text.replace('%d', Date.now() - 9e4) }", text
-    )
+    odd = "(text, n) => (localStorage['joinwatch:result:' + n] = text.replace('%d', Date.now() - 9e4))"
+    await page.evaluate(f"(all) => all.forEach({odd})", _UNREADABLE)
     await page.close()
     server.usual, before = 204, len(server.results())
     page = await visit(context, server)

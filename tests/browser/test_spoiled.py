@@ -56,7 +56,7 @@ async def test_without_its_dots(stage: Stage, watch: Joinwatch, way: Way) -> Non
     assert same(row, expected.of(run))
 
 
-@pytest.mark.parametrize("way", [WAYS[1], WAYS[3]], ids=str)
+@pytest.mark.parametrize("way", [WAYS[1]], ids=str)
 async def test_another_one(stage: Stage, watch: Joinwatch, way: Way) -> None:
     # A page cannot keep its browser from writing down that a request was refused.
     noise = ("error: Failed to load resource: the server responded with a status of 400 (Bad Request)",)

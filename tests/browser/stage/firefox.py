@@ -143,7 +143,7 @@ class Tab:
 
     async def close(self) -> None:
         """Close the tab, as a person does who has had enough."""
-        # Without promptUnload Firefox may take the page away before it is told: no pagehide, sometimes.
+        # promptUnload: the page's beforeunload listeners are asked, as they are when a person closes it.
         await self._session.call("browsingContext.close", context=self._context, promptUnload=True)
 
 

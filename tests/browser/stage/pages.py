@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from .files import file_reply
 from .sdk import VERSIONS, Sdk
 
 _SOURCES: Final = Path(__file__).parents[1] / "pages"
@@ -96,7 +97,7 @@ class Pages:
         for folder in (_SOURCES, self.bundles):
             file = folder / request.path.strip("/")
             if file.parent == folder and file.is_file():
-                return web.FileResponse(file, headers=self.headers)
+                return file_reply(file, self.headers)
         return web.Response(status=404, headers=self.headers)
 
     def _scripts(self, way: Way) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
@@ -52,7 +53,8 @@ const show = (value) =>
 const say = (...values) => void log.push(values.map(show));
 addEventListener("unhandledrejection", (event) => say("unhandledrejection", event.reason));
 addEventListener("error", (event) => say("error", event.message));
-const finished = (work) => void work().catch((error) => say("threw", error)).then(() => void fetch("/done", { method: "POST" }));
+const over = () => void fetch("/done?" + location.pathname, { method: "POST" });
+const finished = (work) => void work().catch((error) => say("threw", error)).then(over);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 </script>
 """
@@ -200,7 +202,7 @@ async def finish(page: Page, server: Plain, url: str) -> list[list[Any]]:
     """Visit a page that says when it is done; its log. Until then nothing of Playwright runs on it."""
 
     def done() -> int:
-        return sum(got.path == "/done" for got in server.got)
+        return sum(got.path == f"/done?{urlsplit(url).path}" for got in server.got)
 
     before = done()
     await page.goto(url, wait_until="commit")

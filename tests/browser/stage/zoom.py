@@ -20,6 +20,7 @@ from aiohttp import web
 
 from tests.support.secrets import CLIENT_SECRET, OTHER_CLIENT_SECRET
 
+from .files import file_reply
 from .meeting import Meetings, accepted
 from .sdk import Sdk
 
@@ -106,7 +107,7 @@ class Zoom:
         if file is None:
             self.others.append(f"{request.method} {request.host}{request.path}")
             return web.Response(status=404, headers=_OPEN)
-        return web.FileResponse(file, headers=_OPEN)
+        return file_reply(file, _OPEN)
 
     async def _info(self, request: web.Request) -> web.StreamResponse:
         form = (await request.text()) if request.method == "POST" else request.query_string
