@@ -31,6 +31,7 @@ const ask = globalThis.fetch;
 let endpoint = "";
 let flying = 0;
 let closing = false;
+let telling = 0;
 
 /** Where results go; they wait until this is known. */
 export function sendTo(url: string): void {
@@ -74,14 +75,10 @@ async function send(item: Waiting): Promise<void> {
   if (!endpoint) return;
   let told = 0;
   let bytes = 0;
-  let stored = false;
   try {
-    // Firefox ends a closing page at its first access to storage: nothing of it before the request.
-    if (!closing) {
-      // Taken here, and given back if it does not arrive, so that deliveries side by side do not tell it twice.
-      told = dropped();
-      drop(-told);
-    }
+    // One delivery at a time tells it, or it would be counted twice. Not one of a closing page: Firefox ends that at its
+    // first access to storage.
+    if (!telling && !closing) telling = told = dropped();
     const body = JSON.stringify({ ...item.result, attempt: ++item.attempt, dropped: told });
     bytes = new TextEncoder().encode(body).length;
     const keepalive = (flying += bytes) <= KEEPALIVE_BYTES;
@@ -93,7 +90,7 @@ async function send(item: Waiting): Promise<void> {
     // Without Referer: the page's own address may have a signature in it.
     const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
     const { ok, status, headers } = await ask(endpoint, options);
-    stored = ok;
+    if (ok) drop(-told);
     if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
     else if (waiting.get(nameOf(item)) === item) {
       waiting.delete(nameOf(item));
@@ -101,9 +98,10 @@ async function send(item: Waiting): Promise<void> {
     }
   } catch {
     later(item, 0);
+  } finally {
+    flying -= bytes;
+    if (told) telling = 0;
   }
-  if (!stored) drop(told);
-  flying -= bytes;
 }
 
 /** To be tried again, after so many milliseconds at least. */
