@@ -129,5 +129,6 @@ function drop(count: number): void {
 }
 
 function dropped(): number {
-  return Math.min(1e6, read<number>("localStorage", DROPPED)! >>> 0);
+  // What joinwatch takes.
+  return Math.max(0, Math.min(1e6, read<number>("localStorage", DROPPED)! | 0));
 }

@@ -6,14 +6,14 @@ export const KEPT_MS = 48 * 3600e3;
 
 export type Area = "sessionStorage" | "localStorage";
 
-/** The value under a name; undefined where there is none, or none that can be read. */
-export function read<T>(area: Area, name: string): T | undefined {
-  return quietly(() => JSON.parse(window[area].getItem(name)!) ?? undefined);
+/** The value under a name; null or undefined where there is none, or none that can be read. */
+export function read<T>(area: Area, name: string): T | null | undefined {
+  return quietly(() => JSON.parse(window[area].getItem(name)!) as T | null);
 }
 
 /** Keeps a value, or removes it where it is undefined. Says whether that was done. */
-export function write(area: Area, name: string, value?: unknown): boolean {
-  return !!quietly(() => {
+export function write(area: Area, name: string, value?: unknown): true | undefined {
+  return quietly(() => {
     if (value === undefined) window[area].removeItem(name);
     else window[area].setItem(name, JSON.stringify(value));
     return true;

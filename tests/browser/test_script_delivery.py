@@ -407,11 +407,17 @@ async def test_a_page_that_goes_away(browser: Browser, server: Plain, ledger: Jo
     page = await visit(context, server, ledger)
     await sign(page, f"{ledger.public}/")
     await page.evaluate("start(signatures[0])")
-    # What closes the page must not take the answer to this very call with it.
-    by_itself = "location" in _LEAVING[how] or "window" in _LEAVING[how]
-    await page.evaluate(
-        "(work) => void setTimeout(work, 20)" if by_itself else "(work) => void eval(work)", _LEAVING[how]
-    )
+    # What closes the page must not take the answer to this very call with it, nor may the profile close meanwhile.
+    work = _LEAVING[how]
+    later = "(work) => void setTimeout(work, 20)"
+    if "location" in work:
+        async with page.expect_navigation():
+            await page.evaluate(later, work)
+    elif "window" in work:
+        async with page.expect_event("close"):
+            await page.evaluate(later, work)
+    else:
+        await page.evaluate("(work) => void eval(work)", work)
     if how in ("the page is closed", "while joining"):
         await page.close()
     elif how == "the browser window is closed":
