@@ -113,7 +113,18 @@ def test_what_counts_as_the_same(expected: str, actual: str, same: bool) -> None
 
 
 def test_every_block_is_marked() -> None:
-    marks = {"sh", "sh serve", "sh make", "sh usage", "text", "json log", "json body", "html", "toml", "promql"}
+    marks = {
+        "sh",
+        "sh serve",
+        "sh make",
+        "sh usage",
+        "text",
+        "json log",
+        "json body",
+        "html",
+        "toml",
+        "promql",
+    }
     assert {block.mark for block in BLOCKS} == marks
     assert README.count("\n```") == 2 * len(BLOCKS)
 
