@@ -219,7 +219,7 @@ async def test_one_minute(tmp_path: Path) -> None:
 
 
 def test_the_line_of_a_refused_join_has_the_fields_of_a_real_one() -> None:
-    """tests/browser/test_done_when.py has the real one, whole."""
+    """tests/browser/test_samples.py has the real one, whole."""
     [shown] = [json.loads(block.text) for block in blocks("On the page", "json log")]
     [real] = [json.loads(block.text) for block in blocks("One minute", "json log")]
     assert list(shown) == list(real)

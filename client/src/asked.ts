@@ -6,8 +6,8 @@ import { quietly } from "./quietly";
 /** The SDK's request that carries the signature: POST in 6.2.0, a script element (JSONP) in 2.8.0. */
 const QUESTION = /^[^?]*\/wc\/info\b/;
 
-/** ".../6.2.0/lib/...", "zoom-meeting-6.2.0.min.js", "...&cv=2.8.0". */
-const VERSION = /^[^?]*?zoom[^?]*?[/-](\d+\.\d+\.\d+)\b|[?&]cv=(\d+\.\d+\.\d+)\b/;
+/** "https://source.zoom.us/6.2.0/...", "zoom-meeting-embedded-6.2.0.min.js", "…/wc/info?…&cv=2.8.0". */
+const VERSION = /(?:source\.zoom\.us\/|zoom-meeting-(?:embedded-)?|\/wc\/info\?.*cv=)(\d+\.\d+\.\d+)/;
 
 const questions: number[] = [];
 let version: string | undefined;
@@ -17,7 +17,7 @@ function note(entries: PerformanceEntryList): void {
   for (const { name, startTime } of entries) {
     if (QUESTION.test(name)) questions.push(startTime);
     const found = VERSION.exec(name);
-    if (found) version = found[1] ?? found[2];
+    if (found) version = found[1];
   }
 }
 
@@ -27,10 +27,10 @@ export function watchRequests(): void {
   observer.observe({ type: "resource", buffered: true });
 }
 
-/** When the SDK last asked Zoom after `since`, both of `performance.now()`; undefined where that was not seen. */
+/** When the SDK first asked Zoom after `since`, both of `performance.now()`; undefined where that was not seen. */
 export function askedAt(since: number): number | undefined {
   quietly(() => note(observer!.takeRecords()));
-  return questions.filter((at) => at >= since).pop();
+  return questions.find((at) => at >= since);
 }
 
 /** The SDK's version as its addresses tell it. */

@@ -50,19 +50,10 @@ function listeningOptions(options: object, join: Join): object {
 
 function versionOf(zoom: ClientView): string | undefined {
   // ["6.2.0", "6.2.0_20260618_…", 14977]
-  return quietly(() => /\d+\.\d+\.\d+/.exec(String(zoom.getWebSDKVersion!()))![0]);
+  return quietly(() => /\d+\.\d+\.\d+/.exec(String(zoom.getWebSDKVersion?.()))![0]);
 }
 
 /** The SDK tells its progress by DOM events on its root element, which may not exist yet and is not ours: hence capture. */
 export function watchProgress(): void {
-  const data = (event: Event): Record<string, unknown> => {
-    const { detail } = event as CustomEvent;
-    return Object(detail?.data ?? detail);
-  };
-  addEventListener("onJoinSpeed", (event) => quietly(() => latest?.reached(data(event)["level"] as number)), true);
-  addEventListener(
-    "onMeetingStatus",
-    (event) => quietly(() => data(event)["meetingStatus"] === 2 && latest?.end("joined")),
-    true,
-  );
+  addEventListener("onJoinSpeed", (event) => quietly(() => latest?.reached((event as CustomEvent).detail.data.level)), true);
 }

@@ -86,9 +86,10 @@ export function watchComponentClient<T extends ComponentClient>(client: T): T {
     } catch (error) {
       return failed(error);
     }
-    if (!(promise instanceof Promise)) return promise;
+    // Not `instanceof Promise`: zone.js puts its own in that one's place.
+    if (typeof (promise as Promise<unknown> | undefined)?.then !== "function") return promise;
     // Handing out this promise, not the SDK's own, keeps "unhandledrejection" as it is without us.
-    return promise.then((value: unknown) => {
+    return (promise as Promise<unknown>).then((value) => {
       end(now, "joined");
       return value;
     }, failed);

@@ -89,12 +89,14 @@ async function send(item: Waiting): Promise<void> {
     }
     // Without Referer: the page's own address may have a signature in it.
     const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
-    const { ok, status, headers } = await ask(endpoint, options);
-    if (ok) drop(-told);
+    const { status, headers } = await ask(endpoint, options);
+    if (status === 204) drop(-told);
     if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
     else if (waiting.get(nameOf(item)) === item) {
       waiting.delete(nameOf(item));
       write("localStorage", nameOf(item));
+      // joinwatch itself counts what it refuses; anything else answered in its place.
+      if (![204, 400, 403, 413].includes(status)) drop(1);
     }
   } catch {
     later(item, 0);

@@ -1,5 +1,7 @@
 // Copies the SDK's error object by hand: known fields, short, without what the user or the page put into it.
 
+import { quietly } from "./quietly";
+
 const FIELDS = ["type", "method", "status", "errorCode", "result", "reason", "errorMessage", "name", "message"] as const;
 
 export type Failure = Partial<Record<(typeof FIELDS)[number], string | number | boolean | null>>;
@@ -24,7 +26,9 @@ export function failureOf(error: unknown, values: string): Failure {
     const value = source[field];
     if (typeof value === "string") {
       const known = (word: string): string => (words.includes(word.toLowerCase()) ? REMOVED : word);
-      copy[field] = value.replace(WORD, known).replace(PRIVATE, REMOVED).slice(0, 200);
+      // URLs and forms spell names otherwise.
+      const plain = quietly(() => decodeURIComponent(value)) ?? value;
+      copy[field] = plain.replace(WORD, known).replace(PRIVATE, REMOVED).slice(0, 200);
     } else if (value === null || /number|boolean/.test(typeof value)) {
       // A longer number may be a meeting's.
       copy[field] = Math.abs(Number(value)) < 1e8 ? value! : REMOVED;

@@ -59,7 +59,7 @@ export function watchSignature<T extends Response | ReceivedSignature>(source: T
 /** Reports a join that was not watched by `watchJoin`. */
 export function report(result: JoinResult): void {
   quietly(() => {
-    const { outcome, view = "other", sdkVersion, calledAt, error } = result;
-    newJoin(view, ticketOf(result), sdkVersion, calledAt, calledAt ?? NaN).end(outcome, error);
+    const { outcome, signature, meetingNumber, view = "other", sdkVersion, calledAt, error } = result;
+    newJoin(view, ticketOf({ signature, meetingNumber }), sdkVersion, calledAt, calledAt ?? NaN).end(outcome, error);
   });
 }
