@@ -39,6 +39,7 @@ _PAGE_SCRIPT: Final = """\
 let entered, refused;
 const failure = { method: "join", status: false, result: "Signature is invalid.", errorCode: 3712, errorMessage: "" };
 window.ZoomMtg = {
+  getWebSDKVersion: () => ["6.2.0", "6.2.0_stand-in", 1],
   join(options) {
     entered = performance.now();
     setTimeout(() => { refused = performance.now(); options.error({ ...failure }); });

@@ -2,7 +2,6 @@
 
 import { newJoin, ticketOf, type Join } from "./join";
 import { quietly } from "./quietly";
-import { like } from "./replies";
 import { isFixed, replaced, type Joining } from "./wrapping";
 
 interface ClientView {
@@ -39,10 +38,10 @@ function listeningOptions(options: object, join: Join): object {
       const outcome = name === "success" ? "joined" : name === "error" ? "failed" : undefined;
       // Where the page gives none, the SDK sets its own before it calls it.
       if (!outcome || isFixed(target, name) || typeof theirs !== "function") return theirs;
-      return like(theirs, function (this: unknown, ...given: unknown[]): unknown {
+      return function (this: unknown, ...given: unknown[]): unknown {
         quietly(() => join.end(outcome, given[0]));
         return (theirs as Callback).apply(this === listening ? options : this, given);
-      });
+      };
     },
   });
   return listening;
@@ -50,7 +49,7 @@ function listeningOptions(options: object, join: Join): object {
 
 function versionOf(zoom: ClientView): string | undefined {
   // ["6.2.0", "6.2.0_20260618_…", 14977]
-  return quietly(() => /\d+\.\d+\.\d+/.exec(String(zoom.getWebSDKVersion?.()))![0]);
+  return quietly(() => /\d+\.\d+\.\d+/.exec(String(zoom.getWebSDKVersion!()))![0]);
 }
 
 /** The SDK tells its progress by DOM events on its root element, which may not exist yet and is not ours: hence capture. */

@@ -86,12 +86,12 @@ export function watchComponentClient<T extends ComponentClient>(client: T): T {
     } catch (error) {
       return failed(error);
     }
-    // Not `instanceof Promise`: zone.js puts its own in that one's place.
-    if (typeof (promise as Promise<unknown> | undefined)?.then !== "function") return promise;
-    // Handing out this promise, not the SDK's own, keeps "unhandledrejection" as it is without us.
-    return (promise as Promise<unknown>).then((value) => {
+    // Handing out this promise, not the SDK's own, keeps "unhandledrejection" as it is without us. Not `instanceof Promise`:
+    // zone.js puts its own in that one's place.
+    const told = (value: unknown): unknown => {
       end(now, "joined");
       return value;
-    }, failed);
+    };
+    return (promise as Promise<unknown> | undefined)?.then?.(told, failed) ?? promise;
   });
 }

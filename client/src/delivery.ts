@@ -6,6 +6,7 @@ import { all, KEPT_MS, read, write } from "./storage";
 /** One join result as CONTRACT and README describe it; `attempt` and `dropped` are set for each delivery. */
 export interface Result {
   id: string;
+  outcome: string;
   [field: string]: unknown;
 }
 
@@ -14,7 +15,6 @@ interface Waiting {
   attempt: number;
   /** When the result came about, in epoch milliseconds. */
   wall: number;
-  timer?: ReturnType<typeof setTimeout>;
 }
 
 const KIND = "joinwatch:result:";
@@ -30,7 +30,8 @@ const waiting = new Map<string, Waiting>();
 const ask = globalThis.fetch;
 let endpoint = "";
 let flying = 0;
-let closing = false;
+/** The page goes away: what is to be sent must be sent now. */
+export let closing = false;
 let telling = 0;
 
 /** Where results go; they wait until this is known. */
@@ -39,11 +40,9 @@ export function sendTo(url: string): void {
   waiting.forEach(send);
 }
 
-/** Delivers a result. One with the same id that still waits is replaced. */
+/** Delivers a result. */
 export function deliver(result: Result): void {
-  const earlier = waiting.get(KIND + result.id);
-  clearTimeout(earlier?.timer);
-  start({ result, attempt: earlier?.attempt ?? 0, wall: Date.now() });
+  start({ result, attempt: 0, wall: Date.now() });
 }
 
 /** Delivers what earlier pages could not. */
@@ -58,21 +57,31 @@ function start(item: Waiting): void {
   void send(item);
 }
 
-/** Under which it waits, here and in storage. */
+/** Neither delivered nor given up. */
+function waits(item: Waiting): boolean {
+  return waiting.get(nameOf(item)) === item;
+}
+
+/**
+ * Under which it waits, here and in storage. A "no result so far" and what comes after it wait side by side, perhaps in two
+ * tabs: joinwatch puts the latter in the place of the former, whichever comes first.
+ */
 function nameOf({ result }: Waiting): string {
-  return KIND + result.id;
+  return KIND + result.id + result.outcome;
 }
 
 /** The page goes away: what `work` delivers must outlive it, and what is not known to be stored waits in the browser. */
-export function leaving(work: () => void): void {
+export function outlive(work: () => void): void {
   closing = true;
+  // What is under way outlives the page only where fetch can say so.
+  if (!("keepalive" in Request.prototype)) waiting.forEach(send);
   work();
   waiting.forEach(keep);
   closing = false;
 }
 
 async function send(item: Waiting): Promise<void> {
-  if (!endpoint) return;
+  if (!endpoint || !waits(item)) return;
   let told = 0;
   let bytes = 0;
   try {
@@ -81,8 +90,8 @@ async function send(item: Waiting): Promise<void> {
     if (!telling && !closing) telling = told = dropped();
     const body = JSON.stringify({ ...item.result, attempt: ++item.attempt, dropped: told });
     bytes = new TextEncoder().encode(body).length;
-    const keepalive = (flying += bytes) <= KEEPALIVE_BYTES;
-    if (closing && !(keepalive && "keepalive" in Request.prototype)) {
+    const keepalive = (flying += bytes) <= KEEPALIVE_BYTES && "keepalive" in Request.prototype;
+    if (closing && !keepalive) {
       // It cannot leave out cookies, and nobody hears its answer: only where nothing else survives the page.
       navigator.sendBeacon(endpoint, body);
       return;
@@ -92,7 +101,7 @@ async function send(item: Waiting): Promise<void> {
     const { status, headers } = await ask(endpoint, options);
     if (status === 204) drop(-told);
     if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
-    else if (waiting.get(nameOf(item)) === item) {
+    else if (waits(item)) {
       waiting.delete(nameOf(item));
       write("localStorage", nameOf(item));
       // joinwatch itself counts what it refuses; anything else answered in its place.
@@ -108,15 +117,14 @@ async function send(item: Waiting): Promise<void> {
 
 /** To be tried again, after so many milliseconds at least. */
 function later(item: Waiting, atLeast: number): void {
-  // A later result of the same join may have taken its place while it was under way.
-  if (waiting.get(nameOf(item)) !== item) return;
+  if (!waits(item)) return;
   keep(item);
   const backoff = Math.min(MAX_WAIT_MS, 1000 * 2 ** item.attempt) * (0.5 + Math.random() / 2);
-  item.timer = setTimeout(send, Math.min(KEPT_MS, Math.max(atLeast, backoff)), item);
+  setTimeout(send, Math.min(KEPT_MS, Math.max(atLeast, backoff)), item);
 }
 
 function keep(item: Waiting): void {
-  write("localStorage", nameOf(item), { ...item, timer: undefined });
+  write("localStorage", nameOf(item), item);
   for (const [name] of all("localStorage", KIND, giveUp).slice(0, -MAX_KEPT)) giveUp(name);
 }
 
@@ -127,10 +135,10 @@ function giveUp(name: string): void {
 
 /** Adds to the number of results that this browser has given up and not yet told of. */
 function drop(count: number): void {
-  if (count) write("localStorage", DROPPED, dropped() + count || undefined);
+  if (count) write("localStorage", DROPPED, Math.max(0, dropped() + count) || undefined);
 }
 
 function dropped(): number {
-  // What joinwatch takes.
-  return Math.max(0, Math.min(1e6, read<number>("localStorage", DROPPED)! | 0));
+  // Within what joinwatch takes, whatever stands there.
+  return read<number>("localStorage", DROPPED)! & 0x7ffff;
 }

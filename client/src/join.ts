@@ -1,7 +1,7 @@
 // One join: from the page's call, or the user's Retry, to what became of it.
 
 import { askedAt, versionSeen } from "./asked";
-import { deliver, leaving, type Result } from "./delivery";
+import { closing, deliver, outlive, type Result } from "./delivery";
 import { failureOf, valuesOf, type Failure } from "./failure";
 import { quietly } from "./quietly";
 import { find } from "./receipts";
@@ -29,8 +29,6 @@ export interface Join {
   end: (outcome: Outcome, error?: unknown) => void;
   /** The SDK told how far it is: the level of a join-speed event. */
   reached: (level: number) => void;
-  /** Reports at once what is to be reported; the page goes away. */
-  leave: () => void;
 }
 
 const SILENCE_MS = 120_000;
@@ -89,7 +87,7 @@ export function newJoin(
     return {
       receipt: match?.receipt ?? handedIn ?? null,
       id,
-      outcome,
+      outcome: outcome!,
       error: failure,
       age_ms: duration(received, from),
       asked: asked === undefined ? "assumed" : "seen",
@@ -115,14 +113,11 @@ export function newJoin(
         setTimeout(report, match ? 0 : MOMENT_MS);
       }
       if (outcome === "failed" && how === outcome) failure = quietly(() => failureOf(error, ticket.values)) ?? {};
+      if (closing) report();
     },
     reached(level) {
-      // What joinwatch takes.
-      if (Number.isInteger(level) && level >= (step ?? 0) && level <= 64) step = level;
-    },
-    leave() {
-      if (!outcome) join.end("no_result");
-      report();
+      // Within what joinwatch takes, whatever comes.
+      step = Math.max(step ?? 0, level & 63);
     },
   };
   // First, since it throws where there is no window: nothing is to be left running on a server. Firefox cuts short what a
@@ -135,7 +130,7 @@ export function newJoin(
 
 /** The page is closed or left, or asks whether it may be: what has no result yet may never have one. */
 function leave(): void {
-  quietly(() => leaving(() => open.forEach((join) => join.leave())));
+  quietly(() => outlive(() => open.forEach((join) => join.end("no_result"))));
 }
 
 /** Milliseconds between two times, to a tenth; null where one is not known or they are the wrong way round. */
@@ -152,5 +147,5 @@ export function meetingMatches({ signature, meetingNumber }: Pick<Ticket, "signa
 }
 
 function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join("");
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
 }

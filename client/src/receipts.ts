@@ -28,14 +28,14 @@ const TOKEN = /^[\w-]{9,}\.[\w-]{9,}\./;
 const memory = new Map<string, Kept>();
 
 /**
- * Strings of a reply that may be the signature: of 40 to 8192 characters, wherever they stand in JSON, as they are and
+ * Strings of a reply that may be the signature: with 40 letters and digits, of 8192 characters at most, wherever they stand in JSON, as they are and
  * cut free of what surrounds them (a URL, HTML, quotes).
  */
 export function strings(text: string): Set<string> {
   const found = new Set<string>();
   const add = (leaf: string): void => {
     for (const one of [leaf, ...(leaf.match(/[\w.+/%-]{40,}=*/g) ?? [])]) {
-      if (one.length > 39 && one.length <= 8192) found.add(one);
+      if (bare(one).length > 39 && one.length <= 8192) found.add(one);
     }
   };
   try {
@@ -45,7 +45,7 @@ export function strings(text: string): Set<string> {
       return value;
     });
   } catch {
-    add(text.trim());
+    add(text);
   }
   return found;
 }

@@ -24,6 +24,7 @@ export function watchJoin<T>(client: T): T {
 /** Watches a global of the SDK, whenever and however often it is set. */
 export function watchGlobal(name: string): void {
   let value = (window as unknown as Record<string, unknown>)[name];
+  watchJoin(value);
   Object.defineProperty(window, name, {
     configurable: true,
     enumerable: true,
@@ -31,5 +32,4 @@ export function watchGlobal(name: string): void {
     // Already here: a bundled app joins with what it has imported, and never reads the global.
     set: (next: unknown) => watchJoin((value = next)),
   });
-  watchJoin(value);
 }

@@ -12,11 +12,12 @@ const JOIN = {
   userEmail: "person@example.com",
   passWord: "a1b2c3",
   customerKey: "a*b*c",
+  tk: "ibrahim İbrahim",
   lang: "en-US",
   success: () => {},
 };
 
-const throwing = { get reason(): string { throw new Error("never"); } };
+const throwing = { errorCode: 3712, get reason(): string { throw new Error("never"); } };
 
 const ERRORS: [string, unknown, object][] = [
   ["Client View's", CLIENT, CLIENT],
@@ -35,11 +36,20 @@ for (const [what, error, expected] of ERRORS) {
   test(`of an error its known fields are told: ${what}`, () => assert.deepEqual(failureOf(error, ""), expected));
 }
 
-test("an error that cannot be read throws; the join does without it", () => assert.throws(() => failureOf(throwing, "")));
+test("a field that cannot be read costs only itself", () => assert.deepEqual(failureOf(throwing, ""), { errorCode: 3712 }));
+
+test("a very long text takes no noticeable time", () => {
+  const began = performance.now();
+  for (const text of ["a".repeat(1e5), ":/".repeat(1e5), "ey".repeat(1e5), "1 ".repeat(1e5)]) failureOf({ result: text }, "abc");
+  assert.ok(performance.now() - began < 500);
+});
 
 const TEXTS: [string, string, string][] = [
   ["the user's name", "Test Person may not join", "[removed] [removed] may not join"],
   ["the user's name in another case, in a URL's spelling", "TEST+person, join", "[removed]+[removed], join"],
+  ["a name in Turkish", "İbrahim may not", "[removed] may not"],
+  ["a name in percent signs, also beside one", "50% of Test%20Person", "50% of [removed] [removed]"],
+  ["the meeting in odd groups", "meeting 987 654\u00a03210 1 and 98765/43210/1", "meeting [removed] and [removed]"],
   ["a name that is part of a word", "Fail to detest persons", "Fail to detest persons"],
   ["the meeting", "meeting 98765432101 not found", "meeting [removed] not found"],
   ["another meeting, in groups", "meeting 912 3456 7890 not found", "meeting [removed] not found"],

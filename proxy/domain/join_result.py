@@ -15,7 +15,7 @@ from .sdk_error import Failure, clean, code_of, failure_of, scrub
 MAX_AGE_MS: Final = 16 * 86_400_000.0
 """Longer than a receipt lives by default: a duration beyond it is a broken clock or a mistaken unit."""
 
-MAX_ATTEMPT: Final = 1000
+MAX_ATTEMPT: Final = 1_000_000
 MAX_STEP: Final = 64
 MAX_DROPPED: Final = 1_000_000
 MAX_NESTING: Final = 16

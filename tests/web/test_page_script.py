@@ -24,7 +24,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT = (Path(__file__).parents[2] / "proxy" / "web" / "static" / "join-results.js").read_bytes()
 PINNED = f"/join-results-{hashlib.sha256(SCRIPT).hexdigest()[:16]}.js"
-CACHED = {PATH: "public, max-age=300", PINNED: "public, max-age=31536000, immutable"}
+CACHED = {
+    PATH: "public, max-age=300, stale-while-revalidate=86400",
+    PINNED: "public, max-age=31536000, immutable",
+}
 CODINGS = ("br", "gzip", "identity")
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nthe backend."
 

@@ -1,0 +1,1 @@
+"""The page script without Zoom's SDK: hand-written pages in Chromium, one browser and one joinwatch for all."""
