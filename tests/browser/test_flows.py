@@ -10,6 +10,7 @@ from tests.support.joinwatch import Joinwatch, joinwatch
 from tests.support.servers import unused_port
 
 from .stage.ledger import CONFIG, ENVIRONMENT, Expected, asked_when_zoom_was, rows, same
+from .stage.meeting import Meeting
 from .stage.pages import WAYS, View, Way
 from .stage.play import Run, Stage, alike, opened
 from .stage.zoom import Behaviour
@@ -78,6 +79,23 @@ async def test_retry_in_the_component_view_is_a_join_of_its_own(
     assert asked_when_zoom_was(second, asked[1])
     assert (first["receipt_id"], second["result_id"]) == (second["receipt_id"], second["result_id"])
     assert first["result_id"] != second["result_id"]
+
+
+@pytest.mark.parametrize("way", [COMPONENT, OLD_COMPONENT], ids=str)
+async def test_a_retry_that_succeeds_is_told_by_the_event_alone(
+    stage: Stage, watch: Joinwatch, way: Way
+) -> None:
+    """As with a rounded iat: refused at first, and a little later the very same signature is good."""
+    async with opened(stage, stage.watched, watch, way) as run:
+        await join(run)
+        await watch.logged("join.reported")
+        stage.zoom.behaviour, stage.zoom.meetings.meeting = Behaviour.ACCEPT, Meeting.JOINED
+        await retry(run)
+        await run.until("seen.some((one) => JSON.stringify(one).includes('\"Connected\"'))")
+        first, second = await rows(watch, 2)
+    assert (first["outcome"], second["outcome"]) == ("invalid_signature", "joined")
+    assert first["receipt_id"] == second["receipt_id"]
+    assert second["age_ms"] > first["age_ms"]
 
 
 @pytest.mark.parametrize("way", [CLIENT, OLD_CLIENT], ids=str)

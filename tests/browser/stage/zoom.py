@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import json
 import ssl
 import time
@@ -40,9 +38,7 @@ class Behaviour(StrEnum):
     SILENT = "silent"
     RESET = "reset"
     HTTP_500 = "http_500"
-    HTTP_403 = "http_403"
     ACCEPT = "accept"
-    JUDGE = "judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +67,6 @@ class Zoom:
     behaviour: Behaviour = Behaviour.REFUSE
     meetings: Meetings = field(default_factory=Meetings)
     asked: list[Asked] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
-    """Requests for paths that it does not know, on zoom.us and on the CDN."""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -105,7 +99,6 @@ class Zoom:
             return await self.meetings.serve(request)
         file = self.sdk.cdn_file(request.path) if request.host == "source.zoom.us" else None
         if file is None:
-            self.others.append(f"{request.method} {request.host}{request.path}")
             return web.Response(status=404, headers=_OPEN)
         return file_reply(file, _OPEN)
 
@@ -130,8 +123,8 @@ class Zoom:
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
-            case Behaviour.HTTP_500 | Behaviour.HTTP_403 as code:
-                return web.Response(status=int(code[-3:]), headers=headers)
+            case Behaviour.HTTP_500:
+                return web.Response(status=500, headers=headers)
             case Behaviour.HTML:
                 text = "<!doctype html><title>Hotel</title><p>Please sign in to the network</p>"
                 return web.Response(text=text, content_type="text/html", headers=headers)
@@ -168,28 +161,12 @@ def _refusal(message: str) -> dict[str, Any]:
     return {"status": False, "errorCode": 200, "errorMessage": message, "result": None}
 
 
-def _judged(params: dict[str, str]) -> dict[str, Any]:
-    """As the documentation of signatures says that Zoom does: the key, the HMAC, the times."""
-    signed, _, mac = params["signature"].rpartition(".")
-    claims = json.loads(_unpadded(signed.partition(".")[2]))
-    secret = SECRETS.get(claims.get("appKey") or claims.get("sdkKey"))
-    if secret is None:
-        return _refusal("The api key is wrong.")
-    expected = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
-    if not hmac.compare_digest(_unpadded(mac), expected) or claims["iat"] > time.time():
-        return _refusal("Invalid signature.")
-    if claims["exp"] <= time.time():
-        return _refusal("The signature has expired.")
-    return accepted(params)
-
-
 def _reply(behaviour: Behaviour, params: dict[str, str]) -> dict[str, Any]:
     replies: dict[Behaviour, Callable[[], dict[str, Any]]] = {
         Behaviour.REFUSE: lambda: _refusal("Invalid signature."),
         Behaviour.WRONG_KEY: lambda: _refusal("The api key is wrong."),
         Behaviour.EXPIRED: lambda: _refusal("The signature has expired."),
         Behaviour.ACCEPT: lambda: accepted(params),
-        Behaviour.JUDGE: lambda: _judged(params),
     }
     return replies[behaviour]()
 
