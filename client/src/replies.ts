@@ -27,17 +27,18 @@ function noteXhr(this: XMLHttpRequest): void {
 
 /** From now on every fetch and XMLHttpRequest of this window is looked at. */
 export function hookReplies(): void {
-  const { fetch } = window;
-  window.fetch = like(fetch, function (this: unknown, ...given: unknown[]) {
-    const reply = (fetch as Function).apply(this, given) as Promise<Response>;
-    // This promise, not the browser's own, or a rejection would count as handled and fire no "unhandledrejection".
-    return quietly(() => reply.then((one) => (quietly(() => noteReply(one)), one))) ?? reply;
-  });
   const { open } = XMLHttpRequest.prototype;
   XMLHttpRequest.prototype.open = like(open, function (this: XMLHttpRequest, ...given: unknown[]) {
     // On opening, so that this listener comes before those that the page adds for its own reading of the reply.
     quietly(() => this.addEventListener("readystatechange", noteXhr));
     return (open as Function).apply(this, given);
+  });
+  // The last step, since some pages forbid that fetch is replaced.
+  const { fetch } = window;
+  window.fetch = like(fetch, function (this: unknown, ...given: unknown[]) {
+    const reply = (fetch as Function).apply(this, given) as Promise<Response>;
+    // This promise, not the browser's own, or a rejection would count as handled and fire no "unhandledrejection".
+    return quietly(() => reply.then((one) => (quietly(() => noteReply(one)), one))) ?? reply;
   });
 }
 

@@ -117,7 +117,6 @@ async def test_joinwatch_is_down_and_the_browser_is_killed(server: Plain, tmp_pa
             await page.evaluate("{ start(signatures[0]); joins[0].error(refused); }")
             await true(page, "waiting().length === 1")
             name = (await page.evaluate("waiting()[0]")).encode()
-            # Chromium itself writes storage to the disk only some seconds later.
             await until(lambda: _on_disk(Path(profile), name) or None, "result on disk", 20)
         async with joinwatch(tmp_path, LEDGER_CONFIG, ENVIRONMENT) as watch, _killed(profile) as context:
             page = await visit(context, server, watch)
@@ -136,7 +135,7 @@ async def _killed(profile: str) -> AsyncIterator[BrowserContext]:
     command = (require("chromium"), "--headless", "--no-sandbox", *ARGUMENTS, "--remote-debugging-port=0")
     async with running(
         *command,
-        "--enable-aggressive-domstorage-flushing",
+        "--enable-aggressive-domstorage-flushing",  # sooner; still some seconds
         f"--user-data-dir={profile}",
         env={"HOME": profile},
     ) as child:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, BrowserContext
+from aiohttp import web
+from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.support.joinwatch import Joinwatch, sample
 
@@ -62,6 +64,54 @@ async def test_a_page_that_goes_away(browser: Browser, server: Plain, ledger: Jo
     await until(found, "row as expected")
     await context.close()
     assert len(ledger.ledger_rows()) == since + 1
+
+
+_NO_STORAGE: Final = """for (const area of ["localStorage", "sessionStorage"])
+    Object.defineProperty(window, area, { get() { throw new DOMException("refused", "SecurityError"); } });"""
+
+
+async def test_the_last_result_outlives_its_page(context: BrowserContext, server: Plain) -> None:
+    """No later page can deliver it, and while the page is there its request has no connection to go on."""
+    await context.add_init_script(_NO_STORAGE)
+    page = await visit(context, server)
+    await sign(page)
+    await _use_up_connections(page, server)
+    await page.evaluate("{ start(signatures[0]); joins[0].error(refused); }")
+    await true(page, "sent === 1")
+    assert server.deliveries() == []
+    await page.close()
+    (got,) = await server.delivered()
+    assert (got.result["receipt"], got.result["outcome"]) == ("receipt-1", "failed")
+    assert got.headers["sec-fetch-mode"] == "cors"
+
+
+async def test_where_there_is_no_keepalive_a_beacon_outlives_the_page(
+    context: BrowserContext, server: Plain
+) -> None:
+    await context.add_init_script(_NO_STORAGE + "delete Request.prototype.keepalive;")
+    page = await visit(context, server)
+    await sign(page)
+    await _use_up_connections(page, server)
+    await page.evaluate("start(signatures[0])")
+    await page.close()
+    (got,) = await server.delivered()
+    assert (got.result["receipt"], got.result["outcome"]) == ("receipt-1", "no_result")
+    assert (got.headers["sec-fetch-mode"], got.headers["content-type"]) == (
+        "no-cors",
+        "text/plain;charset=UTF-8",
+    )
+
+
+async def _use_up_connections(page: Page, server: Plain) -> None:
+    """Chromium opens six to a server: what is asked for from now on waits until the page is gone."""
+
+    async def hang(request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    server.pages["/hang"] = hang
+    await page.evaluate("{ for (let n = 6; n--;) native('/hang?' + n); }")
+    await until(lambda: sum("/hang" in got.path for got in server.got) == 6 or None, "six requests")
 
 
 async def test_a_page_that_comes_back_replaces_its_no_result(

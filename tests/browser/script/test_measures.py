@@ -7,7 +7,7 @@ from playwright.async_api import BrowserContext
 
 from tests.support.joinwatch import Joinwatch
 
-from ..stage.joining import MOMENT_MS, rows, sign, visit
+from ..stage.joining import MOMENT_MS, rows, sign, true, visit
 from ..stage.plain import Plain
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -20,7 +20,8 @@ async def test_asked_is_seen_and_age_ends_at_the_request_to_zoom(
     early, late = await page.evaluate("""(async () => {
         const before = performance.now(), signature = await sign("/signature"), after = performance.now();
         await pause(60); start(signature); await pause(60);
-        await (await native("/api/v1/wc/info?signature=" + signature, { method: "POST" })).text();
+        const ask = async () => (await native("/api/v1/wc/info?signature=" + signature, { method: "POST" })).text();
+        await ask(); await pause(60); await ask();  // The SDK asks again: the first counts.
         joins[0].error(refused);
         const zoom = performance.getEntriesByType("resource").find(({ name }) => name.includes("/wc/info")).startTime;
         return [zoom - after, zoom - before];
@@ -84,4 +85,28 @@ async def test_odd_join_speed_levels_cost_no_result(
         levels,
     )
     found = await rows(ledger, since, len(levels))
-    assert sorted(row["step"] or 0 for row in found) == [0] * (len(levels) - 1) + [7]
+    assert len({row["receipt_id"] for row in found}) == len(levels)
+    assert 7 in [row["step"] for row in found]
+
+
+@pytest.mark.parametrize(
+    ("url", "version"),
+    [
+        ("/zoom-meeting-embedded-6.2.0.min.js", "6.2.0"),
+        ("/lib/zoom-meeting-6.2.0.min.js", "6.2.0"),
+        ("https://source.zoom.us/6.2.0/lib/av/js_media.min.js", "6.2.0"),
+        ("/api/v1/wc/info?meetingNumber=1&cv=2.8.0", "2.8.0"),
+        ("/zoom/assets/app-9.8.7.js", None),
+        ("/zoom/9.8.7/page.css?cv=9.8.7", None),
+        ("/login?to=/zoom&v=9.8.7", None),
+    ],
+)
+async def test_the_version_is_that_of_the_sdks_own_addresses(
+    context: BrowserContext, server: Plain, url: str, version: str | None
+) -> None:
+    page = await visit(context, server)
+    await page.evaluate("(url) => native(url, { mode: 'no-cors' }).catch(() => {})", url)
+    await true(page, f"performance.getEntriesByType('resource').some(({{ name }}) => name.endsWith('{url}'))")
+    await page.evaluate("{ start('none'); joins[0].error(refused); }")
+    await server.delivered()
+    assert server.results()[0]["sdk_version"] == version

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiohttp import web
 from playwright.async_api import BrowserContext
 
-from ..stage.joining import sign, visit
-from ..stage.plain import Plain
+from ..stage.joining import MOMENT_MS, sign, true, visit
+from ..stage.plain import OPEN, Plain, signature
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -115,3 +118,79 @@ async def test_a_reply_with_many_long_strings_keeps_its_signature(
     await page.evaluate("(one) => { start(one); joins[0].success(); }", signature)
     await server.delivered()
     assert server.results()[0]["receipt"] == "receipt-1"
+
+
+@pytest.mark.parametrize(
+    ("altered", "receipt", "intact"),
+    [
+        ("one", "receipt-1", True),
+        ("one + '='", "receipt-1", False),
+        ("' ' + one + '\\n'", "receipt-1", False),
+        ("'\"' + one + '\"'", "receipt-1", False),
+        ("one.replaceAll('.', '%2E')", None, None),
+        ("one.slice(0, -1)", None, None),
+        ("one.toLowerCase()", None, None),
+    ],
+)
+async def test_a_signature_that_the_page_has_altered(
+    context: BrowserContext, server: Plain, altered: str, receipt: str | None, intact: bool | None
+) -> None:
+    page = await visit(context, server)
+    await sign(page)
+    await page.evaluate(f"{{ const one = signatures[0]; start({altered}); joins[0].error(refused); }}")
+    await server.delivered()
+    (found,) = server.results()
+    assert (found["receipt"], found["signature_intact"]) == (receipt, intact)
+
+
+@pytest.mark.parametrize(
+    ("number", "matches"),
+    [
+        ("'987 6543 2101'", True),
+        ("98765432101", True),
+        ("'98765432102'", False),
+        ("''", None),
+        ("undefined", None),
+    ],
+)
+async def test_whether_the_meeting_is_the_signed_one(
+    context: BrowserContext, server: Plain, number: str, matches: bool | None
+) -> None:
+    page = await visit(context, server)
+    await sign(page)
+    await page.evaluate(
+        f"{{ start(signatures[0], {{ meetingNumber: {number} }}); joins[0].error(refused); }}"
+    )
+    await server.delivered()
+    (found,) = server.results()
+    assert (found["receipt"], found["meeting_matches"]) == ("receipt-1", matches)
+
+
+async def test_the_page_joins_before_its_reply_has_ended(context: BrowserContext, server: Plain) -> None:
+    """A page may read the signature out of a stream; the script reads the reply to its end."""
+    end = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={**OPEN, "Join-Receipt": "receipt-slow"})
+        await reply.prepare(request)
+        await reply.write(signature(1).encode())
+        await end.wait()
+        return reply
+
+    server.pages["/slow"] = slow
+    await context.clock.install()
+    page = await visit(context, server)
+    await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1.5"))
+    await page.evaluate("""async () => {
+        const { value } = await (await fetch("/slow")).body.getReader().read();
+        start(new TextDecoder().decode(value));
+        joins[0].error(refused);
+    }""")
+    await page.clock.run_for(10)
+    assert await page.evaluate("sent") == 0
+    end.set()
+    await true(page, "Object.keys(localStorage).some((name) => name.startsWith('joinwatch:receipt:'))")
+    await page.clock.run_for(MOMENT_MS)
+    await server.delivered()
+    (found,) = server.results()
+    assert (found["receipt"], found["outcome"], found["signature_intact"]) == ("receipt-slow", "failed", True)

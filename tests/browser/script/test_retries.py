@@ -80,9 +80,20 @@ async def test_each_time_it_waits_twice_as_long(context: BrowserContext, server:
     assert len({(one["id"], one["age_ms"], one["join_ms"]) for one in got}) == 1
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 500, 502])
-async def test_not_tried_again(context: BrowserContext, server: Plain, status: int) -> None:
-    server.usual = status
+@pytest.mark.parametrize(
+    ("answer", "dropped"),
+    [
+        *((status, 0) for status in (204, 400, 403, 413)),
+        *((status, 1) for status in (200, 404, 405, 500, 502, 504)),
+        ((302, {"Location": "/login"}), 1),
+        (302, 1),
+    ],
+    ids=str,
+)
+async def test_not_tried_again(context: BrowserContext, server: Plain, answer: Answer, dropped: int) -> None:
+    """Only 204 says "stored"; joinwatch itself counts what it refuses, and other answers are not its own."""
+    server.answers = [answer]
+    server.pages["/login"] = "<p>Log in first</p>"
     await context.clock.install()
     page = await visit(context, server)
     await fail(page)
@@ -90,3 +101,9 @@ async def test_not_tried_again(context: BrowserContext, server: Plain, status: i
     await settled(page)
     await page.clock.run_for(1_000_000)
     assert await page.evaluate("[sent, waiting().length]") == [1, 0]
+    await fail(page)
+    await page.clock.run_for(MOMENT_MS)
+    await server.delivered(2)
+    first, second = server.results()
+    assert (first["dropped"], second["dropped"], second["attempt"]) == (0, dropped, 1)
+    await true(page, "!('joinwatch:dropped' in localStorage)")

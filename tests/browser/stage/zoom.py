@@ -16,16 +16,12 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from tests.support.secrets import CLIENT_SECRET, OTHER_CLIENT_SECRET
-
 from .files import file_reply
 from .meeting import Meetings, accepted
 from .sdk import Sdk
 
 KEY: Final = "testSdkKeyNotReal0OfThirtySixLetters"
 OTHER_KEY: Final = "testSdkKeyNotReal1OfThirtySixLetters"
-SECRETS: Final = {KEY: CLIENT_SECRET, OTHER_KEY: OTHER_CLIENT_SECRET}
-"""The apps that this Zoom knows."""
 
 
 class Behaviour(StrEnum):
