@@ -25,7 +25,7 @@ if (process.argv.includes("--tests")) {
   const { code } = await minify(tag.outputFiles[0].text, {
     ecma: 2020,
     toplevel: true,
-    compress: { passes: 3 },
+    compress: { passes: 3, inline: 1, hoist_funs: true },
     mangle: { properties: { regex: ours } },
   });
   writeFileSync(process.argv[2] ?? here("../proxy/web/static/join-results.js"), `${code}\n`);

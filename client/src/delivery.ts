@@ -100,7 +100,8 @@ async function send(item: Waiting): Promise<void> {
     const options: RequestInit = { method: "POST", body, keepalive, credentials: "omit", referrerPolicy: "no-referrer" };
     const { status, headers } = await ask(endpoint, options);
     if (status === 204) drop(-told);
-    if (status === 429 || status === 503) later(item, 1000 * Number(headers.get("retry-after")) || 0);
+    // 502 and 504 are a gateway's word for a network error: joinwatch restarts behind it.
+    if (/429|50[234]/.test(`${status}`)) later(item, 1000 * (headers.get("retry-after") as never) || 0);
     else if (waits(item)) {
       waiting.delete(nameOf(item));
       write("localStorage", nameOf(item));

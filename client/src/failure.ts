@@ -31,7 +31,7 @@ export function failureOf(error: unknown, values: string): Failure {
       copy[field] = plain.replace(WORD, known).replace(PRIVATE, REMOVED).slice(0, 200);
     } else if (value === null || /number|boolean/.test(typeof value)) {
       // A longer number may be a passcode, or a meeting's.
-      copy[field] = Math.abs(Number(value)) < 1e5 ? value! : REMOVED;
+      copy[field] = Math.abs(value as number) < 1e5 ? value! : REMOVED;
     }
   }
   return copy;

@@ -142,7 +142,7 @@ function duration(from: number | undefined, to: number | undefined): number | nu
 /** Whether the meeting is the one that was signed; undefined where one of the two cannot be read. */
 export function meetingMatches({ signature, meetingNumber }: Pick<Ticket, "signature" | "meetingNumber">): boolean | undefined {
   const payload = String(signature).split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
-  const [one, other] = [JSON.parse(atob(payload)).mn, meetingNumber].map((number) => String(number ?? "").replace(/\D/g, ""));
+  const [one, other] = [JSON.parse(atob(payload)).mn, meetingNumber].map((number) => `${number ?? ""}`.replace(/\D/g, ""));
   return one && other ? one === other : undefined;
 }
 

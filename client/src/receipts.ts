@@ -28,14 +28,14 @@ const TOKEN = /^[\w-]{9,}\.[\w-]{9,}\./;
 const memory = new Map<string, Kept>();
 
 /**
- * Strings of a reply that may be the signature: with 40 letters and digits, of 8192 characters at most, wherever they stand in JSON, as they are and
+ * Strings of a reply that may be the signature: with 40 letters and digits, wherever they stand in JSON, as they are and
  * cut free of what surrounds them (a URL, HTML, quotes).
  */
 export function strings(text: string): Set<string> {
   const found = new Set<string>();
   const add = (leaf: string): void => {
     for (const one of [leaf, ...(leaf.match(/[\w.+/%-]{40,}=*/g) ?? [])]) {
-      if (bare(one).length > 39 && one.length <= 8192) found.add(one);
+      if (bare(one).length > 39) found.add(one);
     }
   };
   try {
@@ -56,6 +56,8 @@ export function remember(receipt: string, text: string, mono: number): void {
   // What looks like a token first: of a reply with many strings few are kept.
   const found = [...strings(text)].sort((one, other) => +TOKEN.test(other) - +TOKEN.test(one));
   for (const [index, signature] of found.slice(0, MAX_STRINGS).entries()) {
+    // Out of a cache the same reply comes again: it is as old as it was.
+    if (find(signature)?.receipt === receipt) continue;
     const key = KIND + digest(bare(signature));
     const kept = { receipt, exact: digest(signature), wall };
     memory.set(key, { ...kept, mono });
@@ -69,8 +71,8 @@ export function remember(receipt: string, text: string, mono: number): void {
 
 /** The receipt that came with this very signature, also if the page has altered its punctuation since. */
 export function find(given: unknown): Match | undefined {
-  const signature = String(given);
+  const signature = `${given}`;
   const key = KIND + digest(bare(signature));
-  const kept = memory.get(key) ?? read<Kept>(AREAS[0]!, key) ?? read<Kept>(AREAS[1]!, key);
-  return kept && isRecent(kept) ? { ...kept, intact: kept.exact === digest(signature) } : undefined;
+  const kept = memory.get(key) ?? AREAS.map((area) => read<Kept>(area, key)).find((one) => one && isRecent(one));
+  return kept ? { ...kept, intact: kept.exact === digest(signature) } : undefined;
 }

@@ -32,8 +32,8 @@ test("of many strings those that look like tokens are kept, of the rest a few", 
   assert.equal(many.filter((one) => find(one)).length, 31);
 });
 
-test("no string is too short or too long", () => {
-  assert.equal(strings(JSON.stringify(["x".repeat(39), "y".repeat(8193)])).size, 0);
+test("no string is too short, or without letters and digits", () => {
+  assert.equal(strings(JSON.stringify(["x".repeat(39), "\u0436".repeat(50), "=".repeat(50)])).size, 0);
 });
 
 test("a quarter of a megabyte takes no noticeable time", () => {
@@ -59,4 +59,13 @@ test("a string that was altered on its way is found and said to be altered", () 
   const standard = TOKEN.replace(/-/g, "+");
   remember("receipt-c", JSON.stringify({ signature: standard }), 30);
   assert.deepEqual([find(standard)?.intact, find(standard.replace(/\+/g, " "))?.intact], [true, false]);
+});
+
+test("a reply out of a cache is as old as it was", () => {
+  const token = TOKEN.replace("payload", "cached_");
+  remember("receipt-d", token, 40);
+  remember("receipt-d", token, 6000);
+  assert.equal(find(token)?.mono, 40);
+  remember("receipt-e", token, 7000);
+  assert.deepEqual([find(token)?.receipt, find(token)?.mono], ["receipt-e", 7000]);
 });
