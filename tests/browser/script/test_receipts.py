@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 import pytest
 from aiohttp import web
@@ -120,50 +121,49 @@ async def test_a_reply_with_many_long_strings_keeps_its_signature(
     assert server.results()[0]["receipt"] == "receipt-1"
 
 
-@pytest.mark.parametrize(
-    ("altered", "receipt", "intact"),
-    [
-        ("one", "receipt-1", True),
-        ("one + '='", "receipt-1", False),
-        ("' ' + one + '\\n'", "receipt-1", False),
-        ("'\"' + one + '\"'", "receipt-1", False),
-        ("one.replaceAll('.', '%2E')", None, None),
-        ("one.slice(0, -1)", None, None),
-        ("one.toLowerCase()", None, None),
-    ],
-)
-async def test_a_signature_that_the_page_has_altered(
-    context: BrowserContext, server: Plain, altered: str, receipt: str | None, intact: bool | None
-) -> None:
-    page = await visit(context, server)
-    await sign(page)
-    await page.evaluate(f"{{ const one = signatures[0]; start({altered}); joins[0].error(refused); }}")
-    await server.delivered()
-    (found,) = server.results()
-    assert (found["receipt"], found["signature_intact"]) == (receipt, intact)
+_ALTERED: Final[dict[str, tuple[str | None, bool | None]]] = {
+    "one": ("receipt-1", True),
+    "one + '='": ("receipt-1", False),
+    "' ' + one + '\\n'": ("receipt-1", False),
+    "'\"' + one + '\"'": ("receipt-1", False),
+    "one.replaceAll('.', '%2E')": (None, None),
+    "one.slice(0, -1)": (None, None),
+    "one.toLowerCase()": (None, None),
+}
 
 
-@pytest.mark.parametrize(
-    ("number", "matches"),
-    [
-        ("'987 6543 2101'", True),
-        ("98765432101", True),
-        ("'98765432102'", False),
-        ("''", None),
-        ("undefined", None),
-    ],
-)
-async def test_whether_the_meeting_is_the_signed_one(
-    context: BrowserContext, server: Plain, number: str, matches: bool | None
-) -> None:
+async def test_a_signature_that_the_page_has_altered(context: BrowserContext, server: Plain) -> None:
     page = await visit(context, server)
     await sign(page)
-    await page.evaluate(
-        f"{{ start(signatures[0], {{ meetingNumber: {number} }}); joins[0].error(refused); }}"
-    )
-    await server.delivered()
-    (found,) = server.results()
-    assert (found["receipt"], found["meeting_matches"]) == ("receipt-1", matches)
+    await page.evaluate(f"""{{
+        const one = signatures[0];
+        [{", ".join(_ALTERED)}].forEach((altered, errorCode) => {{
+            start(altered); joins.at(-1).error({{ errorCode }});
+        }});
+    }}""")
+    await server.delivered(len(_ALTERED))
+    told = {one["error"]["errorCode"]: (one["receipt"], one["signature_intact"]) for one in server.results()}
+    assert {altered: told[code] for code, altered in enumerate(_ALTERED)} == _ALTERED
+
+
+_NUMBERS: Final = {
+    "'987 6543 2101'": True,
+    "98765432101": True,
+    "'98765432102'": False,
+    "''": None,
+    "undefined": None,
+}
+
+
+async def test_whether_the_meeting_is_the_signed_one(context: BrowserContext, server: Plain) -> None:
+    page = await visit(context, server)
+    await sign(page)
+    await page.evaluate(f"""[{", ".join(_NUMBERS)}].forEach((meetingNumber, errorCode) => {{
+        start(signatures[0], {{ meetingNumber }}); joins.at(-1).error({{ errorCode }});
+    }})""")
+    await server.delivered(len(_NUMBERS))
+    told = {one["error"]["errorCode"]: one["meeting_matches"] for one in server.results()}
+    assert {number: told[code] for code, number in enumerate(_NUMBERS)} == _NUMBERS
 
 
 async def test_the_page_joins_before_its_reply_has_ended(context: BrowserContext, server: Plain) -> None:

@@ -35,8 +35,9 @@ class Sdk:
                 f"/zoom-meeting-{version}.min.js": dist / f"zoom-meeting-{version}.min.js",
                 f"/zoom-meeting-embedded-{version}.min.js": dist / "zoom-meeting-embedded-ES5.min.js",
             }
-            if path in names:
-                return names[path]
+            # Zoom's own pages ask for them with the version's folder in front, and without.
+            if (name := path.removeprefix(f"/{version}")) in names:
+                return names[name]
             vendor = self._vendor(package, path.removeprefix(f"/{version}/lib/vendor/"))
             for found in (vendor, dist / path.removeprefix(f"/{version}/")):
                 if path.startswith(f"/{version}/") and found is not None and found.is_file():
