@@ -34,11 +34,14 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Cache-Control": "no-store",
 }
-_PREFLIGHT: Final = _HEADERS | {
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "content-type, content-encoding, *",  # What tracing adds to every request of a page.
-    "Access-Control-Max-Age": "86400",
-}
+_PREFLIGHT: Final = (
+    _HEADERS
+    | {
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "content-type, content-encoding, *",  # Tracing adds its own to every request.
+        "Access-Control-Max-Age": "86400",
+    }
+)
 
 
 class JoinResults:
