@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
@@ -17,13 +16,14 @@ import pytest
 from bench.page_script import SCRIPT, sizes
 from proxy import __version__
 from tests.browser.stage.sdk import installed
+from tests.support import npm
 from tests.support.real import require
 
 pytestmark = pytest.mark.timeout(300)
 
 _ROOT: Final = Path(__file__).parents[2]
 _CLIENT: Final = _ROOT / "client"
-_CACHE: Final = _ROOT / ".testdeps" / "client"
+
 _LOCKED: Final = (".npmrc", "package.json", "package-lock.json")
 _SOURCES: Final = ("build.mjs", "tsconfig.json", "tsconfig.build.json", "README.md", "LICENSE", "src", "test")
 _PACKAGE: Final = "joinwatch-join-results"
@@ -39,28 +39,10 @@ def run(*command: str | Path, cwd: Path) -> str:
     return ended.stdout
 
 
-def tools() -> Path:
-    """node_modules as `npm ci` makes it of client/'s lock, installed if that has changed; one process at a time."""
-    npm = require("npm")
-    require("node")
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    stamp = _CACHE / "installed"
-    wanted = "".join((_CLIENT / name).read_text(encoding="utf-8") for name in _LOCKED)
-    with (_CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
-            stamp.unlink(missing_ok=True)
-            for name in _LOCKED:
-                shutil.copyfile(_CLIENT / name, _CACHE / name)
-            run(npm, "ci", cwd=_CACHE)
-            stamp.write_text(wanted, encoding="utf-8")
-    return _CACHE / "node_modules"
-
-
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of client/ with its tools, in a folder that has room for what the build writes beside it."""
-    modules = tools()
+    modules = npm.installed(_CLIENT, _LOCKED, "client")
     root = tmp_path_factory.mktemp("checkout")
     folder = root / "client"
     folder.mkdir()

@@ -12,7 +12,7 @@ from tests.support.servers import unused_port
 from .stage.ledger import CONFIG, ENVIRONMENT, Expected, asked_when_zoom_was, rows, same
 from .stage.meeting import Meeting
 from .stage.pages import WAYS, View, Way
-from .stage.play import Run, Stage, alike, opened
+from .stage.play import Run, Stage, alike, join, opened
 from .stage.zoom import Behaviour
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,12 +33,6 @@ def refusing(stage: Stage) -> None:
     """Zoom refuses, unless a test says otherwise."""
     stage.zoom.behaviour = Behaviour.REFUSE
     stage.zoom.asked.clear()
-
-
-async def join(run: Run) -> None:
-    """Press the button and wait for the failure."""
-    await run.press()
-    await run.ended()
 
 
 async def refused(run: Run) -> Expected:

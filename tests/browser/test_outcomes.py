@@ -11,7 +11,7 @@ from tests.support.joinwatch import Joinwatch
 from .stage.browser import pass_time
 from .stage.ledger import Expected, asked_when_zoom_was, rows, same
 from .stage.pages import WAYS, View, Way
-from .stage.play import Run, Stage, alike, opened
+from .stage.play import Run, Stage, alike, join, opened
 from .stage.zoom import Behaviour
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,12 +37,6 @@ CASES = (
     Case(Behaviour.RESET, (1, -3000), compared=True),
     Case(Behaviour.HTTP_500, (1, -3000)),
 )
-
-
-async def join(run: Run) -> None:
-    """Press the button and wait for the failure."""
-    await run.press()
-    await run.ended()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.behaviour))

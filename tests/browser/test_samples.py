@@ -12,7 +12,7 @@ from tests.support.joinwatch import Joinwatch
 
 from .stage.ledger import Expected, rows, same
 from .stage.pages import WAYS, Pages, Style, View, Way
-from .stage.play import Run, Stage, alike, opened
+from .stage.play import Stage, alike, join, opened
 from .stage.zoom import Behaviour
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,12 +38,6 @@ def refusing(stage: Stage) -> None:
     """Zoom refuses."""
     stage.zoom.behaviour = Behaviour.REFUSE
     stage.zoom.asked.clear()
-
-
-async def join(run: Run) -> None:
-    """Press the button and wait for the failure."""
-    await run.press()
-    await run.ended()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

@@ -14,13 +14,18 @@ from tests.support.real import require
 
 from .zoom import Zoom
 
-_ARGUMENTS: Final = (
+QUIET: Final = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+)
+"""Nothing of Chromium's own goes out."""
+
+_ARGUMENTS: Final = (
+    *QUIET,
     "--ignore-certificate-errors",
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",

@@ -18,15 +18,12 @@ from tests.support.app import token
 from tests.support.real import require
 from tests.support.tokens import NOW
 
+from .browser import QUIET
+
 _T = TypeVar("_T")
 
 ARGUMENTS: Final = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *QUIET,
     "--host-resolver-rules=MAP pages.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 """What Chromium is started with: nothing but loopback can be reached, once more under a name that is not secure."""

@@ -133,6 +133,12 @@ def _timeless(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key not in {"time", "timeStr"}}
 
 
+async def join(run: Run) -> None:
+    """Press the button and wait for the failure."""
+    await run.press()
+    await run.ended()
+
+
 Play = Callable[[Run], Awaitable[None]]
 """What the person does, up to the end of what the page is to see."""
 

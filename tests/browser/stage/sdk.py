@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.real import require
+from tests.support import npm
 
 _LISTED: Final = Path(__file__).parents[1] / "sdk"
-_CACHE: Final = Path(__file__).parents[3] / ".testdeps" / "sdk"
 _FILES: Final = (".npmrc", "package.json", "package-lock.json")
 
 
@@ -70,26 +65,5 @@ VERSIONS: Final = tuple(_PACKAGES)
 
 
 def installed() -> Sdk:
-    """The packages of the lock file, installed if that has changed; processes that ask at once take turns."""
-    npm = require("npm")
-    require("node")
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    stamp = _CACHE / "installed"
-    wanted = "".join((_LISTED / name).read_text(encoding="utf-8") for name in _FILES)
-    with (_CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
-            stamp.unlink(missing_ok=True)
-            for name in _FILES:
-                shutil.copyfile(_LISTED / name, _CACHE / name)
-            _run(npm, "ci")
-            stamp.write_text(wanted, encoding="utf-8")
-    return Sdk((_CACHE / "node_modules").resolve())
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(
-        command, cwd=_CACHE, env=os.environ, capture_output=True, text=True, timeout=600, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
+    """The packages of this folder's lock file."""
+    return Sdk(npm.installed(_LISTED, _FILES, "sdk"))
