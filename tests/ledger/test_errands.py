@@ -133,20 +133,17 @@ async def test_reading_a_long_history_holds_up_no_result_for_long(tmp_path: Path
     async with writing(lambda: Store(url)) as watched:
         await watched.until_writable()
         alone = [await answered_in(watched, f"alone {number}") for number in range(20)]
-        longest = []
-        for attempt in range(
-            3
-        ):  # The best of three: other work on the machine makes it longer, never shorter.
-            reading_it = asyncio.create_task(watched.ledger.history(NOW, HISTORY_ROWS))
-            await asyncio.sleep(0)
-            beside = [await answered_in(watched, f"beside {attempt} {number}") for number in range(20)]
-            longest.append(max(beside))
-            assert len((await reading_it).joins) == HISTORY_ROWS
+        began = time.monotonic()
+        reading_it = asyncio.create_task(watched.ledger.history(NOW, HISTORY_ROWS))
+        await asyncio.sleep(0)
+        beside = [await answered_in(watched, f"beside {number}") for number in range(20)]
+        assert len((await reading_it).joins) == HISTORY_ROWS
+        took = time.monotonic() - began
     print(  # pytest -s shows the figures
         f"a result alone: {1e3 * statistics.median(alone):.1f} ms; beside {HISTORY_ROWS} rows that are read: at most"
-        f" {1e3 * min(longest):.1f} ms"
+        f" {1e3 * max(beside):.1f} ms (all of it {1e3 * took:.1f} ms)"
     )
-    assert min(longest) < LONGEST_WAIT_S
+    assert max(beside) < LONGEST_WAIT_S
 
 
 async def answered_in(watched: Watched, name: str) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from playwright.async_api import BrowserContext
 
@@ -53,11 +51,14 @@ async def test_an_absurd_retry_after_does_not_make_it_try_at_once(
     context: BrowserContext, server: Plain, value: str
 ) -> None:
     server.usual = (503, {"Retry-After": value})
+    await context.clock.install()
     page = await visit(context, server)
+    await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1.5"))
     await fail(page)
+    await page.clock.run_for(MOMENT_MS)
     await true(page, "waiting().length === 1")
-    await asyncio.sleep(0.3)
-    assert len(server.deliveries()) == 1
+    await page.clock.run_for(900_000)
+    assert await page.evaluate("sent") == 1
 
 
 async def test_each_time_it_waits_twice_as_long(context: BrowserContext, server: Plain) -> None:
