@@ -2,6 +2,7 @@
 
 import { quietly } from "./quietly";
 import { remember } from "./receipts";
+import { like } from "./wrapping";
 
 /** Keeps the receipt of a reply. The reply stays unread for whoever owns it. */
 export function noteReply(reply: Response): void {
@@ -40,10 +41,4 @@ export function hookReplies(): void {
     // This promise, not the browser's own, or a rejection would count as handled and fire no "unhandledrejection".
     return quietly(() => reply.then((one) => (quietly(() => noteReply(one)), one))) ?? reply;
   });
-}
-
-/** Gives a function that stands in for another that one's name, number of parameters and other properties. */
-export function like<T extends Function>(original: T, standIn: Function): T {
-  quietly(() => Object.defineProperties(standIn, Object.getOwnPropertyDescriptors(original)));
-  return standIn as T;
 }

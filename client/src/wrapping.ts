@@ -1,7 +1,6 @@
 // Puts a function of ours in front of one of the SDK's: same `this`, same arguments, same results.
 
 import { quietly } from "./quietly";
-import { like } from "./replies";
 
 export type Joining = (this: unknown, ...given: unknown[]) => unknown;
 type Around = (original: Joining, self: unknown, given: unknown[]) => unknown;
@@ -34,4 +33,10 @@ export function replaced<T extends object>(object: T, around: Around, name = "jo
   done.set(object, result);
   done.set(result, result);
   return result;
+}
+
+/** Gives a function that stands in for another that one's name, number of parameters and other properties. */
+export function like<T extends Function>(original: T, standIn: Function): T {
+  quietly(() => Object.defineProperties(standIn, Object.getOwnPropertyDescriptors(original)));
+  return standIn as T;
 }

@@ -124,7 +124,8 @@ async def test_joinwatch_is_down_and_the_browser_is_killed(server: Plain, tmp_pa
             assert (row["outcome"], row["code"], row["attempt"] > 1) == ("invalid_signature", "3712", True)
             await true(page, "waiting().length === 0")
             await page.goto(page.url)
-            await asyncio.sleep(1.2)
+            # The script looks into storage after a second; a timer that is set later and is longer ends after that.
+            await page.evaluate("new Promise((looked) => setTimeout(looked, 1100))")
             assert await page.evaluate("sent") == 0
         assert len(watch.ledger_rows()) == 1
 
