@@ -5,6 +5,7 @@ How its fenced blocks are marked:
   sh          runs, in order, in one shell per section
   sh make     only its targets are looked up: they would run this test
   sh usage    only its arguments are read: it would ask somebody's endpoint
+  sh compose  only what it names is looked up: it needs a container engine
   text        what the block before it prints; … stands for any text, alone on a line for any lines
   json log    a line of the log
   json body   the body of POST /join-results
@@ -118,6 +119,7 @@ def test_every_block_is_marked() -> None:
         "sh serve",
         "sh make",
         "sh usage",
+        "sh compose",
         "text",
         "json log",
         "json body",
@@ -357,6 +359,19 @@ def test_development_commands_are_targets() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for line in block.text.splitlines():
         assert re.search(rf"^{line.removeprefix('make ')}:", makefile, re.MULTILINE), line
+
+
+def test_compose_has_the_profiles_and_make_the_targets() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    profiles = set(re.findall(r"profiles: \[(\w+)\]", compose))
+    shown = set()
+    for line in "".join(block.text for block in blocks("The whole stack", "sh compose")).splitlines():
+        found = re.fullmatch(r"docker compose(?: --profile (\w+))? up|make (\w+)", line)
+        assert found, line
+        shown |= {found[1]} - {None}
+        assert found[2] is None or re.search(rf"^{found[2]}:", makefile, re.MULTILINE), line
+    assert shown == profiles
 
 
 def test_usages_are_usages() -> None:
