@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import aiohttp
 
 from .backends import BY_GET
 from .clock import Clock
-from .sdk import OUTCOMES, Failure, failure, local_failure
+from .sdk import OUTCOMES, Failure, failure, local_failure, no_connection
 from .signing import CLIENT_ID
 from .tally import Tally
 from .verifier import GOOD
@@ -27,6 +27,8 @@ from .visits import Fate, Visit
 
 SILENCE_S: Final = 120.0
 """After so long without a word from the SDK a page tells that there is no result."""
+
+NO_ANSWER: Final = (aiohttp.ClientError, TimeoutError)
 
 LATE_S: Final = 300.0
 SLEPT_S: Final = 1.0
@@ -142,7 +144,8 @@ class Browser:
         url = f"{web.public}/{visit.backend}"
         asked: dict[str, str | int] = {"meetingNumber": visit.meeting, "role": 0}
         by_get = visit.backend in BY_GET
-        with web.asking():
+        body, receipt = b"", None
+        with web.asking(), suppress(*NO_ANSWER):
             async with web.http.request(
                 "GET" if by_get else "POST",
                 url,
@@ -150,9 +153,8 @@ class Browser:
                 json=None if by_get else asked,
                 headers=self._headers(),
             ) as reply:
-                body = await reply.read()
-                receipt = reply.headers.get("Join-Receipt")
-        if reply.status != 200 or receipt is None:
+                body, receipt = await reply.read(), reply.headers.get("Join-Receipt")
+        if receipt is None:
             web.tally.unsigned += 1
             return None
         web.tally.signatures[visit.backend] += 1
@@ -206,9 +208,12 @@ class Browser:
             "meetingNumber": visit.meeting,
             "customerKey": visit.backend,
         }
-        with web.asking():
-            async with web.http.post(f"{web.zoom}{ZOOM_PATH}", data=form) as reply:
-                answer = await reply.json()
+        try:
+            with web.asking():
+                async with web.http.post(f"{web.zoom}{ZOOM_PATH}", data=form) as reply:
+                    answer = await reply.json()
+        except NO_ANSWER:
+            return no_connection(visit.view)
         verdict = GOOD if answer["status"] else answer["errorMessage"]
         web.tally.judged[visit.backend, verdict] += 1
         return (0, None) if answer["status"] else failure(answer, visit.view)
@@ -267,11 +272,14 @@ class Browser:
         late = self._is_late(told)
         body = json.dumps(told.fields | {"attempt": attempt})
         headers = self._headers() | {"Content-Type": "text/plain;charset=UTF-8"}
-        with web.asking():
-            async with web.http.post(f"{web.public}/join-results", data=body, headers=headers) as reply:
-                await reply.read()
+        try:
+            with web.asking():
+                async with web.http.post(f"{web.public}/join-results", data=body, headers=headers) as reply:
+                    await reply.read()
+        except NO_ANSWER:
+            return 2.0**attempt
         if reply.status in (429, 502, 503, 504):
-            return float(reply.headers.get("Retry-After", 1))
+            return float(reply.headers.get("Retry-After", 2**attempt))
         if reply.status != 204:
             web.tally.refused += 1
             return None

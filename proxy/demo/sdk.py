@@ -40,3 +40,11 @@ def failure(answer: dict[str, Any], view: str) -> tuple[int, Failure]:
     if view == "component":
         return code, {"type": "JOIN_MEETING_FAILED", "reason": shown, "errorCode": code}
     return code, {"method": "join", "status": False, "result": text, "errorMessage": shown, "errorCode": code}
+
+
+def no_connection(view: str) -> tuple[int, Failure]:
+    """The same where Zoom does not answer."""
+    if view == "component":
+        return -3000, {"type": "JOIN_MEETING_FAILED", "reason": "connection error", "errorCode": -3000}
+    shown = "Fail to join the meeting."
+    return 1, {"method": "join", "status": False, "result": None, "errorMessage": shown, "errorCode": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ POLL_S: Final = 0.02
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # asked, not listened on
 
 
+class CannotListen(Exception):
+    """An address of joinwatch's listeners cannot be bound; the message says which, and why."""
+
+
 @dataclass(slots=True)
 class World:
     """A world that stands and waits for `run`."""
@@ -58,6 +63,24 @@ class World:
     def elapsed_s(self) -> float:
         """Since the beginning."""
         return self.web.clock.mono() - self.watcher.began
+
+    async def disagreements(self) -> list[str]:
+        """Where the browsers, the verifier and the ledger have counted differently; to be asked after `run`."""
+        tally = self.tally
+        told = Counter(tally.told)
+        for (name, _), count in tally.late.items():
+            told[name, "late"] += count
+        kept = Counter(await self.watcher.told())
+        found = [
+            f"{name}: {outcome}: {told[name, outcome]} told, {kept[name, outcome]} in the ledger"
+            for name, outcome in sorted({*told, *kept})
+            if told[name, outcome] != kept[name, outcome]
+        ]
+        if tally.judged != self.verifier.judged:
+            found.append("the verifier and the browsers have counted the verdicts differently")
+        if tally.refused:
+            found.append(f"{tally.refused} join results were refused")
+        return found
 
     def stop(self) -> None:
         """End it before its time."""
@@ -90,7 +113,8 @@ class World:
     async def _watch(self) -> None:
         with suppress(Over):
             while True:
-                await self.watcher.look()
+                with suppress(aiohttp.ClientError, TimeoutError):  # A busy ledger; the next look will tell.
+                    await self.watcher.look()
                 await self.web.wait(LOOK_S)
 
 
@@ -98,10 +122,7 @@ class World:
 async def world(
     *, seed: int, rate: float, time: Time, folder: Path, environ: Mapping[str, str], log_fd: int
 ) -> AsyncIterator[World]:
-    """Start everything; `folder` takes the ledger. Raises OSError where a listener's address cannot be bound.
-
-    Raises SettingsError for what the environment says of the listeners.
-    """
+    """Start everything; `folder` takes the ledger. Raises CannotListen, and SettingsError for the environment."""
     faults = Faults()
     async with AsyncExitStack() as stack:
         urls = await start_backends(stack, faults, time, seed)
@@ -109,9 +130,11 @@ async def world(
         verifier = Verifier({CLIENT_ID: CLIENT_SECRET}, time, rng, frozenset({NOT_STARTED}))
         zoom = await serve(stack, verifier.app())
         settings = settings_for(urls, folder, environ)
-        joinwatch = await stack.enter_async_context(
-            running(settings, time=time, log_fd=log_fd, admin_routes=switch_routes(faults))
-        )
+        middle = running(settings, time=time, log_fd=log_fd, admin_routes=switch_routes(faults))
+        try:
+            joinwatch = await stack.enter_async_context(middle)
+        except OSError as error:
+            raise CannotListen(error.strerror or str(error)) from error
         http = await stack.enter_async_context(aiohttp.ClientSession())
         web = Web(http, url_of(reachable(joinwatch.public)), zoom, time, asyncio.Event(), Tally())
         await _ledger_opens(joinwatch)
@@ -131,5 +154,5 @@ async def _ledger_opens(joinwatch: Joinwatch) -> None:
     """The first results would have to come twice; without it, the demo shows how that goes."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LEDGER_S):
-            while not joinwatch.health.ledger().writable:
-                await asyncio.sleep(POLL_S)  # noqa: ASYNC110  # health is asked, it tells nobody
+            while not joinwatch.health.ledger().writable:  # noqa: ASYNC110  # it tells nobody when it opens
+                await asyncio.sleep(POLL_S)

@@ -1,7 +1,7 @@
-"""A loop whose time is driven: where nobody works and all wait, it is at once as late as the first of them waits for.
+"""A loop whose time is driven: where all wait, it is at once as late as the first of them waits for.
 
-So half an hour takes as long as what happens in it. Real sockets and threads work as ever: the time stands still while a
-thread works for the loop, or while it is told that something is under way.
+So half an hour takes as long as what happens in it. Real sockets and threads work as ever: the time stands still
+while a thread works for the loop, or while it is told that something is under way.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class DrivenLoop(asyncio.SelectorEventLoop):
             return self._now
         return self._until + time.monotonic() - self._real_since
 
-    def run_in_executor(  # type: ignore[override]  # as the loop's own
+    def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts
     ) -> asyncio.Future[_T]:
         """Work in a thread, during which the time stands still."""
