@@ -22,6 +22,7 @@ __all__ = ["CannotListen", "play"]
 
 OK: Final = 0
 FINDING: Final = 1
+STANDARD_OUTPUT: Final = 1
 LOG: Final = "joinwatch.log"
 
 
@@ -29,7 +30,7 @@ def play(seed: int, rate: float, duration_s: float, environ: Mapping[str, str]) 
     """Until its time is over or somebody ends it. Raises CannotListen and SettingsError."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="joinwatch-demo-")))
-        log_fd = 1
+        log_fd = STANDARD_OUTPUT
         if sys.stdout is None or is_terminal(sys.stdout):
             # Between the lines for people nobody could read these.
             log_fd = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -47,7 +48,8 @@ async def _play(
             stack.callback(_stop_at_signals(made))
             by_keys = stack.enter_context(keys(made.faults, made.stop))
             screen = Screen(made, by_keys=by_keys)
-            tell(greeting(made, duration_s, folder, by_keys=by_keys))
+            log = None if log_fd == STANDARD_OUTPUT else LOG
+            tell(greeting(made, duration_s, folder, log=log, by_keys=by_keys))
             showing = asyncio.create_task(screen.run())
             stack.callback(showing.cancel)
             await made.run(duration_s)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ..demo.configuration import LEDGER
 from ..demo.faults import HONEST, PLANTED, Fault
 from ..demo.switches import HEADER
 from ..demo.world import World, reachable
@@ -23,8 +24,8 @@ PLAIN_S: Final = 30.0
 _CAUSES: Final = {fault.name: fault.cause for fault in PLANTED}
 
 
-def greeting(world: World, duration_s: float, folder: Path, *, by_keys: bool) -> str:
-    """Where to look, what is planted, and how it is switched."""
+def greeting(world: World, duration_s: float, folder: Path, *, log: str | None, by_keys: bool) -> str:
+    """Where to look, what is planted, and how it is switched. `log`: the file, where there is one."""
     public, admin = (url_of(reachable(each)) for each in (world.joinwatch.public, world.joinwatch.admin))
     width = max(map(len, _CAUSES))
     key_of = {name: key for key, name in KEYS.items()} if by_keys else {}
@@ -35,7 +36,8 @@ def greeting(world: World, duration_s: float, folder: Path, *, by_keys: bool) ->
         f"  metrics      {admin}/metrics",
         f"  faults       {admin}/demo/faults",
         f"  signatures   {public}/BACKEND",
-        f"  in between   {folder}",
+        f"  ledger       {folder / LEDGER}",
+        *([f"  log          {folder / log}"] if log else []),
         "",
         f"  {'backend':{width + 2}}what is wrong with it",
         *(f"{key_of.get(fault.name, ''):1} {fault.name:{width + 2}}{fault.bug}" for fault in PLANTED),

@@ -25,7 +25,7 @@ def switch_routes(faults: Faults) -> list[web.RouteDef]:
 
     async def switched(request: web.Request) -> web.Response:
         if not request.headers.get(HEADER):
-            return _error(403, "header", f"send the header {HEADER}: 1, which no page elsewhere can")
+            return _error(403, "header", f"send the header {HEADER}: 1 (a page of another site cannot)")
         on = _wanted(await request.content.read(MOST_BYTES + 1))
         if on is None:
             return _error(400, "body", 'the body must be {"on": true} or {"on": false}')

@@ -23,22 +23,18 @@ HUNG_S: Final = 5.0
 
 
 class DrivenLoop(asyncio.SelectorEventLoop):
-    """`busy` tells whether something is under way; `until` is the time at which real time takes over."""
+    """`busy` tells whether something is under way."""
 
-    def __init__(self, until: float) -> None:
+    def __init__(self) -> None:
         self.busy: Callable[[], bool] = lambda: False
-        self._until = until
         self._now = 0.0
-        self._real_since: float | None = None
         self._jobs = 0
         self._still_since = time.monotonic()
         super().__init__(_Selector(self))
 
     def time(self) -> float:
         """Seconds since the loop was made, as everybody in it is to believe."""
-        if self._real_since is None:
-            return self._now
-        return self._until + time.monotonic() - self._real_since
+        return self._now
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts
@@ -54,8 +50,6 @@ class DrivenLoop(asyncio.SelectorEventLoop):
 
     def wait(self, select: Callable[[float | None], list[Any]], timeout: float | None) -> list[Any]:
         """What the selector finds; where there is nothing, the time goes on instead."""
-        if self._real_since is not None:
-            return select(timeout)
         found = select(0)
         if found or (timeout is not None and timeout <= 0):
             self._still_since = time.monotonic()
@@ -63,10 +57,7 @@ class DrivenLoop(asyncio.SelectorEventLoop):
         if timeout is None or self._jobs or (self.busy() and time.monotonic() - self._still_since < HUNG_S):
             return select(GLANCE_S)
         self._still_since = time.monotonic()
-        if self._now + timeout >= self._until:
-            self._now, self._real_since = self._until, time.monotonic()
-        else:
-            self._now += timeout
+        self._now += timeout
         return []
 
 
