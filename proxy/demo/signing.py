@@ -64,8 +64,8 @@ class Servlet:
     """A servlet whose fields all requests share: now and then a request meets the fields of the one before.
 
     How often, and in which way, is drawn: real threads would not do it twice alike. Another's meeting is what a pause
-    between reading the parameters and writing the payload brings, a wrong HMAC or a payload twice what one between
-    writing and signing does.
+    between reading the parameters and writing the payload brings, and here it is the longest; a wrong HMAC or a
+    payload twice is what one between writing and signing does.
     """
 
     SHARE: Final = 0.25
@@ -82,10 +82,10 @@ class Servlet:
         way = self._rng.random()
         if before is None or not met or before[0].meeting == asked.meeting:
             return token
-        if way < 0.5:
+        if way < 0.6:
             return jwt(before[0], iat)
         head, _, mac = token.rpartition(".")
-        return f"{head}.{before[1].rpartition('.')[2]}" if way < 0.85 else f"{head}.{head}.{mac}"
+        return f"{head}.{before[1].rpartition('.')[2]}" if way < 0.8 else f"{head}.{head}.{mac}"
 
 
 def _url(raw: bytes) -> str:

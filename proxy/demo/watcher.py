@@ -23,6 +23,7 @@ class Watcher:
     admin: str
     headers: dict[str, str]
     began: float
+    began_wall: float
     on_change: list[Callable[[str, str, bool], None]] = field(default_factory=list)
     named: dict[Named, float] = field(default_factory=dict)
     standing: set[Named] = field(default_factory=set)
@@ -45,7 +46,8 @@ class Watcher:
 
     async def told(self) -> dict[tuple[str, str], int]:
         """The joins that the ledger has, by backend and outcome; the late ones under the outcome "late"."""
-        summary = await self.summary(self.web.clock.mono() - self.began + 60)
+        # By the wall clock, as the ledger has it: where the machine slept, the other one stood still.
+        summary = await self.summary(self.web.clock.wall() - self.began_wall + 60)
         if not summary["ledger"]["available"]:
             raise RuntimeError(f"the ledger cannot be read: {summary['ledger']['detail']}")
         counts = {

@@ -140,7 +140,7 @@ async def world(
         await _ledger_opens(joinwatch)
         token = settings.listen.admin_token
         headers = {"Host": "localhost"} | ({"Authorization": f"Bearer {token.reveal()}"} if token else {})
-        watcher = Watcher(web, url_of(reachable(joinwatch.admin)), headers, time.mono())
+        watcher = Watcher(web, url_of(reachable(joinwatch.admin)), headers, time.mono(), time.wall())
         yield World(seed, rate, faults, verifier, joinwatch, web, watcher)
 
 
