@@ -62,9 +62,9 @@ async def _play(
 
 
 def _stop_at_signals(made: World) -> Callable[[], None]:
-    """Ctrl-C and SIGTERM end it cleanly; a second one at once. What it returns takes that back."""
+    """Ctrl-C, SIGTERM and a closed terminal end it cleanly; a second one at once. What it returns takes that back."""
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def undo() -> None:
         for number in numbers:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -118,13 +119,11 @@ class Screen:
         """Take the line away."""
         if self._shown:
             self._shown = False
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _write("\r\x1b[K")
 
     def _draw(self) -> None:
         columns = shutil.get_terminal_size().columns
-        sys.stderr.write(f"\r\x1b[K{self.status()[: columns - 1]}")
-        sys.stderr.flush()
+        _write(f"\r\x1b[K{self.status()[: columns - 1]}")
         self._shown = True
 
     def _event(self, text: str) -> None:
@@ -141,6 +140,13 @@ class Screen:
 
     def _switched(self, fault: Fault, on: bool) -> None:
         self._event(f"{fault.name}: planted: {fault.bug}" if on else f"{fault.name}: mended: {fault.mend}")
+
+
+def _write(text: str) -> None:
+    """To a terminal that may be closed meanwhile."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _clock(seconds: float) -> str:

@@ -45,7 +45,7 @@ PLANTED: Final = (
     Fault(
         "shared_fields",
         "shared_state",
-        "a servlet keeps the request in its own fields, and requests write into one another's",
+        "a servlet keeps the request in its own fields, where requests mix",
         "variables of the method",
     ),
     Fault(
@@ -58,7 +58,7 @@ PLANTED: Final = (
     Fault(
         "replicas",
         "replica_specific",
-        "one of three replicas signs with the secret of last year; joinwatch is not given any",
+        "one of three replicas has an old secret; joinwatch is given none",
         "the replica has the new secret",
     ),
 )

@@ -22,7 +22,7 @@ from proxy.demo.world import World
 from ..support.demo_world import LOG, counters, drive, ledger_counts
 from ..support.secrets import found_in
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)
 
 SEED = 1
 RATE = 1.5

@@ -67,9 +67,11 @@ async def test_by_itself(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # the ledger and all else in between are gone
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "SIGTERM", "SIGHUP"]
+)
 async def test_ended_from_outside(tmp_path: Path, number: signal.Signals) -> None:
-    async with running(*COMMAND, env=ENVIRONMENT, cwd=tmp_path) as child:
+    async with running(*COMMAND, env=ENVIRONMENT | {"TMPDIR": str(tmp_path)}, cwd=tmp_path) as child:
         admin = await child.match(r"status +(http://[0-9.:]+)/")
         async with aiohttp.ClientSession() as http:
             headers = {"Joinwatch-Demo": "1"}
@@ -81,6 +83,7 @@ async def test_ended_from_outside(tmp_path: Path, number: signal.Signals) -> Non
         assert await child.stop(number) == 0
         told = "\n".join(child.err)
     assert "ended after 0:" in told
+    assert list(tmp_path.iterdir()) == []
     assert "Traceback" not in told
 
 
