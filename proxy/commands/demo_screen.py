@@ -65,7 +65,8 @@ def goodbye(world: World) -> str:
         f"joinwatch demo  ended after {_clock(world.elapsed_s())}, seed {world.seed}",
         f"  {'backend':{width}}{'planted':22}named",
         *(
-            f"  {name:{width}}{_CAUSES.get(name, 'nothing'):22}{', '.join(named.get(name, ['nothing']))}"
+            f"  {name:{width}}{_CAUSES.get(name, 'nothing'):22}"
+            + ", ".join(named.get(name, ["not yet" if name in _CAUSES else "nothing"]))
             for name in (*_CAUSES, HONEST, *others)
         ),
         f"  {_told(world)}",
