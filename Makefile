@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench script secrets dashboards lock clean
+.PHONY: help run demo test check format bench script secrets dashboards lock clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 
 run: $(VENV)/run.stamp ## serve on the embedded default, or on ./joinwatch.toml
 	@exec $(BIN)/python -m proxy serve
+
+demo: $(VENV)/run.stamp ## the simulated world, live: faulty backends, a verifier, browsers
+	@exec $(BIN)/python -m proxy demo
 
 test: $(VENV)/dev.stamp ## the whole suite
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -165,10 +165,10 @@ def make_clone(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def made(folder: Path) -> AsyncIterator[Clone]:
-    """The README's first command in a clone, on free ports."""
+async def made(folder: Path, section: str = "One minute") -> AsyncIterator[Clone]:
+    """What a section's terminal of its own runs, in a clone, on free ports."""
     make_clone(folder)
-    [serve] = blocks("One minute", "sh serve")
+    [serve] = blocks(section, "sh serve")
     env = {"JOINWATCH_LISTEN__PUBLIC": "127.0.0.1:0", "JOINWATCH_LISTEN__ADMIN": "127.0.0.1:0"}
     program, *arguments = shlex.split(serve.text)  # without a shell, which would end alone at SIGTERM
     async with running(require(program), *arguments, env=env, cwd=folder) as child:
@@ -215,6 +215,19 @@ async def test_one_minute(tmp_path: Path) -> None:
         assert list(shown) == list(line)
         assert shown == {name: ANY if shown[name] == ANY else value for name, value in line.items()}
         assert [line["event"] for line in lines].count("signature.issued") == 1
+
+
+# The demo
+
+
+async def test_the_demo(tmp_path: Path) -> None:
+    async with made(tmp_path, "The demo") as clone:
+        await clone.child.match(r"^0:\d\d  milliseconds: milliseconds named$", 60.0)
+        greeting = next(block.text for block in blocks("The demo", "text"))
+        assert prints(greeting, clone.there("\n".join(clone.child.err)))
+        [(command, expected)] = commands("The demo")
+        [printed] = await in_one_shell([clone.here(command)], tmp_path)
+        assert prints(expected, printed)
 
 
 # On the page
