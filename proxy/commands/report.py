@@ -91,6 +91,7 @@ def _period(text: str) -> float:
 def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
     """The summary, and where it came from. Raises _Trouble and SettingsError."""
     # aiohttp and SQLAlchemy would slow every other command down.
+    from ..ledger.places import place_of  # noqa: PLC0415
     from .report_source import NoSummary, NothingAnswers, from_admin, from_ledger  # noqa: PLC0415
 
     token, period_s = os.environ.get(TOKEN_VARIABLE), arguments.since
@@ -106,11 +107,11 @@ def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
                 raise NothingAnswers("listen.admin leaves the port open, so nobody can be asked")
             return from_admin(url, period_s, token, host="localhost"), url
         except NothingAnswers as silence:
-            summary = from_ledger(settings.ledger.path, tuple(settings.backends), period_s, silence)
+            summary = from_ledger(settings.ledger, tuple(settings.backends), period_s, silence)
             tell(f"joinwatch report: {silence}: reading the ledger instead")
     except (NothingAnswers, NoSummary) as error:
         raise _Trouble(str(error)) from error
-    return summary, f"the ledger {settings.ledger.path}"
+    return summary, f"the ledger {place_of(settings.ledger.place())}"
 
 
 def _environment() -> dict[str, str]:

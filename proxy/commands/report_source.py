@@ -16,6 +16,7 @@ from ..ledger.errors import StoreError
 from ..ledger.read_only import tally_of
 from ..services.summary import Known, summarise
 from ..services.summary_shape import Summary
+from ..settings import LedgerPlace
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 40.0
@@ -65,9 +66,24 @@ def from_admin(base: str, period_s: float, token: str | None, host: str | None =
         ) from error
 
 
-def from_ledger(file: Path, backends: tuple[str, ...], period_s: float, silence: NothingAnswers) -> Summary:
+def from_ledger(
+    ledger: LedgerPlace, backends: tuple[str, ...], period_s: float, silence: NothingAnswers
+) -> Summary:
     """What a ledger holds, because of that silence. Raises NoSummary."""
     now = time.time()
+    if ledger.path is not None:
+        _check_file(ledger.path, silence)
+    try:
+        tally = tally_of(ledger.place(), now - period_s)
+    except StoreError as error:
+        raise NoSummary(f"{silence}, and {error}") from error
+    suspected = [each for each in tally.causes if each.cleared_at is None]
+    return summarise(
+        Known(now=now, since=now - period_s, tally=tally, suspected=suspected, backends=backends)
+    )
+
+
+def _check_file(file: Path, silence: NothingAnswers) -> None:
     if not file.exists():
         raise NoSummary(
             f"{silence}, and there is no ledger {file}: start joinwatch, or name --config FILE or --admin URL"
@@ -76,14 +92,6 @@ def from_ledger(file: Path, backends: tuple[str, ...], period_s: float, silence:
         raise NoSummary(
             f"{silence}, and the ledger {file} is no file, but a folder, a pipe or a device: correct ledger.url"
         )
-    try:
-        tally = tally_of(file, now - period_s)
-    except StoreError as error:
-        raise NoSummary(f"{silence}, and {error}") from error
-    suspected = [each for each in tally.causes if each.cleared_at is None]
-    return summarise(
-        Known(now=now, since=now - period_s, tally=tally, suspected=suspected, backends=backends)
-    )
 
 
 def _checked(base: str) -> URL:

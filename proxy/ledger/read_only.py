@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..domain.ports import Tally
-from . import migrations, reading, sqlite
+from . import migrations, reading
+from .places import place_of
 from .store import explained
 
 
-def tally_of(file: Path, since: float) -> Tally:
+def tally_of(url: str | Path, since: float) -> Tally:
     """Joins received, and causes suspected, from `since` on (wall time). Changes nothing. Raises StoreError."""
-    with explained(f"the ledger {file}"):
-        engine = sqlite.connect_reading(file)
+    place = place_of(url)
+    with explained(place):
+        engine = place.connect_reading()
         try:
             with engine.connect() as connection:
                 migrations.check(connection)
