@@ -75,15 +75,23 @@ class Endpoint:
 
 @asynccontextmanager
 async def java(
-    classes: Path, *, margin_s: int = 30, shared_fields: bool = False, clock_offset_ms: int = 0
+    classes: Path,
+    *,
+    margin_s: int = 30,
+    shared_fields: bool = False,
+    mended: bool = False,
+    clock_offset_ms: int = 0,
+    port: int = 0,
 ) -> AsyncIterator[Endpoint]:
-    """The servlet; `classes` from java_classes()."""
+    """The servlet; `classes` from java_classes(). `mended`: it no longer rounds. `port` 0: a free one."""
     arguments = ["--margin", str(margin_s), "--clock-offset-ms", str(clock_offset_ms)]
     if shared_fields:
         arguments.append("--shared-fields")
+    if mended:
+        arguments.append("--mended")
     # Without nodelay the JDK's server answers each kept connection 40 ms late: two writes and a delayed ACK.
     flags = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dsun.net.httpserver.nodelay=true")
-    command = (require("java"), *flags, "-cp", str(classes), "SignatureServlet", "0")
+    command = (require("java"), *flags, "-cp", str(classes), "SignatureServlet", str(port))
     async with _listening(Runtime.JAVA, *command, *arguments) as endpoint:
         yield endpoint
 
@@ -92,7 +100,7 @@ async def java(
 async def node(*, host_clock_offset_s: int = 0) -> AsyncIterator[Endpoint]:
     """The Express-like endpoint, on a host whose whole clock (the Date header too) is off by so much."""
     command = (require("node"), str(_SOURCES / "node/endpoint.mjs"), "0")
-    env = _host_clock(host_clock_offset_s) if host_clock_offset_s else {}
+    env = host_clock(host_clock_offset_s) if host_clock_offset_s else {}
     async with _listening(Runtime.NODE, *command, env=env) as endpoint:
         yield endpoint
 
@@ -139,8 +147,8 @@ async def _listening(
         yield Endpoint(runtime, f"http://127.0.0.1:{port}", child)
 
 
-def _host_clock(offset_s: int) -> Mapping[str, str]:
-    """The environment in which a program sees another time, as libfaketime's own wrapper sets it."""
+def host_clock(offset_s: int) -> Mapping[str, str]:
+    """The environment in which a program sees a clock that is off by so much, as libfaketime's own wrapper sets it."""
     command = [require("faketime"), "-f", f"{offset_s:+}s", "env"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
     wanted = ("LD_PRELOAD", "FAKETIME")

@@ -23,7 +23,7 @@ import javax.crypto.spec.SecretKeySpec;
  * Math.round on a long takes the overload for float, so that every iat is a multiple of 128 s; the work of a request is
  * kept in instance fields, which is harmless for one object per request and mixes requests where all of them share one
  * object ({@code --shared-fields}, what a servlet is); a missing parameter is not refused; an exception ends in an empty
- * 200; the reply has no Content-Type and its JSON is put together by hand.
+ * 200; the reply has no Content-Type and its JSON is put together by hand. {@code --mended} takes the rounding away.
  *
  * <p>For tests: the header X-Test-Now-Ms sets the time that the claims of one request are made of (the Date header is the
  * JDK's own); X-Test-Hold, with "parameters" or "token", stops a request behind that step ("holding" on standard output)
@@ -33,22 +33,25 @@ public final class SignatureServlet implements HttpHandler {
     private static final String HEADER = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 
     /** What the command line and the environment say. */
-    private record Options(int port, int marginS, boolean sharedFields, long clockOffsetMs, String key, String secret) {
+    private record Options(
+        int port, int marginS, boolean sharedFields, boolean mended, long clockOffsetMs, String key, String secret) {
         static Options of(String[] arguments) {
             int port = 0;
             int marginS = 30;
             boolean sharedFields = false;
+            boolean mended = false;
             long clockOffsetMs = 0;
             for (int i = 0; i < arguments.length; i++) {
                 switch (arguments[i]) {
                     case "--margin" -> marginS = Integer.parseInt(arguments[++i]);
                     case "--shared-fields" -> sharedFields = true;
+                    case "--mended" -> mended = true;
                     case "--clock-offset-ms" -> clockOffsetMs = Long.parseLong(arguments[++i]);
                     default -> port = Integer.parseInt(arguments[i]);
                 }
             }
             Map<String, String> environment = System.getenv();
-            return new Options(port, marginS, sharedFields, clockOffsetMs,
+            return new Options(port, marginS, sharedFields, mended, clockOffsetMs,
                 environment.get("ZOOM_MEETING_SDK_KEY"), environment.get("ZOOM_MEETING_SDK_SECRET"));
         }
     }
@@ -131,7 +134,8 @@ public final class SignatureServlet implements HttpHandler {
     }
 
     private String payload(long nowMs) {
-        iat = Math.round((nowMs - options.marginS() * 1000L) / 1000);
+        long seconds = (nowMs - options.marginS() * 1000L) / 1000;
+        iat = options.mended() ? (int) seconds : Math.round(seconds);
         exp = iat + 60 * 60 * 2;
         return "{\"appKey\":\"" + options.key() + "\",\"sdkKey\":\"" + options.key() + "\",\"mn\":\"" + meetingNumber
             + "\",\"role\":" + Integer.parseInt(role) + ",\"iat\":" + iat + ",\"exp\":" + exp
