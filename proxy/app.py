@@ -58,7 +58,9 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
         parts = await start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
         script = PageScript(BUILT)
-        admin = await listen(stack, _admin(settings, parts, metrics, script), settings.listen.admin, None)
+        admin = await listen(
+            stack, _admin(settings, parts, metrics, script, time), settings.listen.admin, None
+        )
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
         public = await listen(
             stack, _public(settings, parts, script, time), settings.listen.public, access_log
@@ -100,12 +102,16 @@ def _public(settings: Settings, parts: Parts, script: PageScript, time: Time) ->
     return app
 
 
-def _admin(settings: Settings, parts: Parts, metrics: Metrics, script: PageScript) -> web.Application:
+def _admin(
+    settings: Settings, parts: Parts, metrics: Metrics, script: PageScript, time: Time
+) -> web.Application:
     return admin_app(
         registry=metrics.registry,
         health=parts.health,
         before_scrape=parts.before_scrape,
         summary=parts.summary,
+        joins=parts.joins,
+        time=time,
         script_tag=script.tag(),
         hosts=frozenset(settings.listen.admin_hosts),
         token=settings.listen.admin_token,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, delete, func, make_url, select, tuple_
 from sqlalchemy.exc import (
@@ -38,6 +39,8 @@ _PUT = sqlite.put()
 _PUT_CAUSE = sqlite.put_cause()
 
 _PROBE = "(probe)"
+
+_T = TypeVar("_T")
 
 Known = dict[str, dict[str, str]]
 """Receipt id -> result id -> outcome."""
@@ -133,6 +136,11 @@ class Store:
         """See reading.count_joins."""
         with self._read() as connection:
             return reading.count_joins(connection, begin, end)
+
+    def read(self, call: Callable[[Connection], _T]) -> _T:
+        """What one question of looking.py finds."""
+        with self._read() as connection:
+            return call(connection)
 
     def count(self) -> int:
         """How many rows there are."""

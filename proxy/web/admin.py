@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from .. import __version__
-from ..domain.ports import BackendState, LedgerState, Offset
+from ..domain.ports import BackendState, LedgerState, Offset, Time
 from ..domain.secret import Secret
+from ..services.joins import JoinsService
 from ..services.summary import SummaryService
+from .status.pages import StatusPages
 from .summary import SummaryPage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,6 +30,9 @@ _HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::[0-9]*)?")
 
 _INDEX: Final = f"""joinwatch {__version__}
 
+/             the status page, for a browser
+/joins        the joins as a table, and each one's own page
+/api/joins    the joins of the last hour (?since=, ?backend=) as JSON
 /metrics      Prometheus text and OpenMetrics
 /api/summary  the causes that are suspected, and the joins of the last hour (?since=90s, 15m, 7d) as JSON
 /readyz       ready to serve, and how the ledger and the clock are
@@ -62,6 +67,8 @@ def admin_app(
     health: Health,
     before_scrape: Callable[[], None],
     summary: SummaryService,
+    joins: JoinsService,
+    time: Time,
     script_tag: str,
     hosts: frozenset[str],
     token: Secret | None,
@@ -74,16 +81,14 @@ def admin_app(
         before_scrape()
         return await metrics(request)
 
-    async def index(_request: web.Request) -> web.Response:
-        return web.Response(text=_INDEX.format(script_tag=script_tag))
-
     async def livez(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_request: web.Request) -> web.Response:
         return _json(503 if health.draining else 200, _readiness(health))
 
-    app.router.add_get("/", index)
+    index = _INDEX.format(script_tag=script_tag)
+    StatusPages(summary, joins, script_tag=script_tag, index=index, time=time).add_to(app.router)
     app.router.add_get("/metrics", scrape)
     app.router.add_get("/api/summary", SummaryPage(summary).handle)
     app.router.add_get("/livez", livez)
