@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
@@ -93,6 +93,11 @@ class JoinsService:
     async def newest(self, newest: Newest) -> Told[list[JoinRecord]]:
         """Joins with all that is known of them."""
         return await _asked(self._reader.records(newest))
+
+    def remembered(self, records: Iterable[JoinRecord]) -> dict[str, Remembered]:
+        """What this process still knows of their signatures, by receipt id."""
+        found = ((each.issuance.receipt_id, self._recent.get(each.issuance.receipt_id)) for each in records)
+        return {receipt_id: known for receipt_id, known in found if known is not None}
 
     async def ages(self, period_s: float) -> Told[Ages]:
         """The 3712 rate by the age of the token, as far as `period_s` seconds go back."""

@@ -22,6 +22,10 @@ OUTCOME_NAMES: Final = {
     Outcome.NO_RESULT: "no result",
 }
 
+SHORT_NAMES: Final = dict(
+    zip(Outcome, ("joined", "3712", "expired", "other failures", "no result"), strict=True)
+)
+
 
 def cause_title(cause: str) -> str:
     """The short name of a cause; the cause itself where another release has named it."""
@@ -56,6 +60,7 @@ def _environment() -> Environment:
     made.globals |= {
         "version": __version__,
         "outcomes": OUTCOME_NAMES,
+        "short_outcomes": SHORT_NAMES,
         "meaning_of_code": meaning,
         "FLEET": FLEET,
     }
@@ -63,6 +68,8 @@ def _environment() -> Environment:
         each.__name__: each
         for each in (
             words.prose,
+            words.sentence,
+            words.joins,
             words.ident,
             words.count,
             words.percent,
@@ -71,6 +78,8 @@ def _environment() -> Environment:
             words.lead,
             words.moment,
             words.clock,
+            words.day,
+            words.epoch,
             cause_title,
             cause_meaning,
             finding_summary,

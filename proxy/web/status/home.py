@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ...domain.diagnosis.base import FLEET
-from ...services.joins import AGE_EDGES_S, Ages
+from ...services.joins import Ages
 from ...services.summary_shape import BackendSummary, CauseSummary, ClockSummary, Rate, Summary
 from .scale import place
-from .words import span
 
 PERIODS: Final = ("15m", "1h", "6h", "24h", "7d")
-_UNITS: Final = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+
+BANDS: Final = (
+    "over 60 s ahead",
+    "30–60 s ahead",
+    "10–30 s ahead",
+    "up to 10 s ahead",
+    "up to 5 s old",
+    "5–30 s old",
+    "30–60 s old",
+    "1–5 min old",
+    "5–60 min old",
+    "1–2 h old",
+    "over 2 h old",
+    "not known",
+)
+"""Between the edges of services.joins.AGE_EDGES_S."""
 
 MANY_ROWS: Final = 12
 """Of more backends, only those that fail have a row in the table of ages."""
@@ -67,7 +80,7 @@ class ClockRow:
 def answer(summary: Summary) -> Answer:
     """What there is to say at once."""
     total = summary.backends[FLEET]
-    named = [(name, cause) for name, told in summary.backends.items() for cause in told.causes]
+    named = [(one.name, cause) for one in backends(summary) for cause in one.told.causes]
     if named:
         state = "ill"
     elif total.joins is None:
@@ -96,26 +109,10 @@ def age_table(ages: Ages) -> AgeTable:
     rows = [FLEET, *sorted(names)]
     bands = [
         Band(title, [ages.rates[name][number] for name in rows])
-        for number, title in enumerate(_band_titles())
+        for number, title in enumerate(BANDS)
         if ages.rates[FLEET][number] is not None
     ]
     return AgeTable(rows, bands)
-
-
-def _band_titles() -> list[str]:
-    edges = AGE_EDGES_S
-    titles = [f"more than {span(edges[0])} ahead"]
-    for low, high in itertools.pairwise(edges):
-        if high <= 0:
-            titles.append(f"{_short(-high)} to {span(low)} ahead")
-        else:
-            titles.append(f"{_short(low)} to {span(high)} old")
-    return [*titles, f"more than {span(edges[-1])} old", "not known"]
-
-
-def _short(seconds: float) -> str:
-    """Without a unit where the other end of the range has the same."""
-    return f"{seconds:.0f}" if seconds < 60 else span(seconds)
 
 
 def clocks(summary: Summary) -> list[ClockRow]:
@@ -139,7 +136,10 @@ def _whisker(clock: ClockSummary | None) -> tuple[float, float] | None:
     return (low, max(high - low, 1.0)) if low < 99 else (99.0, 1.0)
 
 
-def period_name(period: str) -> str:
+def period_name(length_s: float) -> str:
     """ "the last hour", "the last 15 minutes"."""
-    number, unit = int(period[:-1]), _UNITS[period[-1]]
-    return f"the last {unit}" if number == 1 else f"the last {number} {unit}s"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        number, rest = divmod(round(length_s), length)
+        if number and not rest:
+            return f"the last {unit}" if number == 1 else f"the last {number} {unit}s"
+    return "no time"

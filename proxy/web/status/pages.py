@@ -19,7 +19,7 @@ from .assets import asset, page_headers, picture_headers
 from .environment import page
 
 DEFAULT_PERIOD: Final = "1h"
-FAILED_SHOWN: Final = 20
+FAILED_SHOWN: Final = 12
 ROWS: Final = 100
 """On a page of the list of joins."""
 
@@ -67,7 +67,7 @@ class StatusPages:
         return _page(
             "home",
             period=period,
-            period_name=home.period_name(period),
+            period_name=home.period_name(period_s),
             periods=home.PERIODS,
             summary=summary,
             answer=home.answer(summary),
@@ -75,6 +75,7 @@ class StatusPages:
             ages=None if ages.found is None else home.age_table(ages.found),
             clocks=home.clocks(summary),
             failed=failed.found,
+            remembered=self._joins.remembered(failed.found or ()),
             script_tag=self._script_tag,
         )
 
@@ -101,13 +102,14 @@ class StatusPages:
         return _page(
             "joins",
             period=period,
-            period_name=home.period_name(period),
+            period_name=home.period_name(period_s),
             backend=backend,
             only_failed=only == "failed",
             all_address=_address("/joins", {**asked, "only": None}),
             failed_address=_address("/joins", {**asked, "only": "failed"}),
             older=_address("/joins", {**asked, "before": _key(rows[-1])}) if len(told.found) > ROWS else None,
             rows=rows,
+            remembered=self._joins.remembered(rows),
         )
 
     async def join(self, request: web.Request) -> web.Response:
@@ -136,13 +138,13 @@ class StatusPages:
     async def picture(self, request: web.Request) -> web.Response:
         """The picture of one backend, for browsers without JavaScript."""
         try:
-            period, period_s = _period(request)
+            _, period_s = _period(request)
         except _Unreadable as error:
             return _message(400, "That time cannot be read", str(error))
         backend = request.query.get("backend")
         told = await self._joins.points(period_s, backend)
         end = told.generated_at.timestamp()
-        title = f"Joins of {home.period_name(period)}"
+        title = f"Joins of {home.period_name(period_s)}"
         drawn = picture.svg(told.joins or (), end - period_s, end, title, alone=True)
         return web.Response(text=drawn, content_type="image/svg+xml", headers=picture_headers(picture.STYLE))
 

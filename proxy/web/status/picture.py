@@ -72,6 +72,7 @@ def _grid(frame: _Frame) -> Iterator[Markup]:
     right, floor = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     zero = frame.y(0.0)
     yield _rect("ahead", _LEFT, _TOP, right - _LEFT, zero - _TOP)
+    yield _text(_LEFT + 8, _TOP + 14, "start", "iat still ahead")
     per_pixel = (frame.extent.high - frame.extent.low) / (HEIGHT - _TOP - _BOTTOM - _LANE)
     for tick in frame.extent.ticks(18 * per_pixel):
         y = frame.y(place(tick))

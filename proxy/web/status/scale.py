@@ -16,10 +16,10 @@ BEYOND: Final = 0.35
 TICKS_S: Final = (30, 60, 120, 600, 3600, 14400, 50400, 172800, 864000, 8640000, 86400000)
 """Where there may be a line, either way; 50400 s is the time zone that is the furthest ahead."""
 
-LEAST_S: Final = (-60.0, 45.0)
+LEAST_S: Final = (-60.0, 50.0)
 """What every picture shows at least: a still line must look still, and 0 must not be at the edge."""
 
-_PAD: Final = 0.06
+_PAD: Final = 0.1
 
 
 def place(lead_s: float) -> float:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from ...services.summary_shape import Rate
 
+_CLAIMS: Final = ("iat ", "exp ", "appKey ")
 _SAFE_ID: Final = re.compile(r"[a-z0-9_]{1,64}")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
@@ -47,6 +48,16 @@ def ident(name: str) -> str:
 def count(number: int | None) -> str:
     """How many; a question mark where nobody knows."""
     return "?" if number is None else f"{number:,}"
+
+
+def joins(number: int) -> str:
+    """So many joins."""
+    return f"{number:,} join{'' if number == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """With a capital at its beginning, unless that is a claim's name."""
+    return text if text.startswith(_CLAIMS) else text[:1].upper() + text[1:]
 
 
 def percent(share: float) -> str:
@@ -90,13 +101,24 @@ def moment(at: datetime | float | None) -> str:
     try:
         when = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
     except (OverflowError, ValueError, OSError):
-        return "no time of the calendar"
+        return f"{at:.0f} (no time of the calendar)"
     return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def clock(at: datetime | float) -> str:
+def day(at: float) -> str:
+    """A day."""
+    return moment(at).partition(" ")[0]
+
+
+def epoch(at: float | None) -> str:
+    """A time as it stands in a claim."""
+    return "not known" if at is None else f"{at:.0f}" if at == int(at) else f"{at}"
+
+
+def clock(at: datetime | float | None) -> str:
     """A time of day."""
-    return moment(at).partition(" ")[2] or moment(at)
+    whole = moment(at)
+    return whole.partition(" ")[2] if whole.endswith("UTC") else whole
 
 
 def _signed(value: float) -> str:

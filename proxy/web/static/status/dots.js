@@ -109,7 +109,7 @@ export class Dots {
     const plain = { stroke: colour('muted'), font: '11px system-ui, sans-serif', ticks: { show: false } };
     return {
       ...this.size(),
-      padding: [8, 10, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: true, y: false, dist: 6, setScale: false }, bind: { dblclick: () => null } },
       scales: { x: { time: true }, y: {} },
@@ -162,6 +162,10 @@ export class Dots {
     ctx.globalAlpha = 0.06;
     ctx.fillStyle = this.colour('accent');
     ctx.fillRect(bbox.left, bbox.top, bbox.width, zero - bbox.top);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = this.colour('muted');
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.fillText('iat still ahead', bbox.left + 8 * devicePixelRatio, bbox.top + 15 * devicePixelRatio);
     ctx.restore();
   }
 

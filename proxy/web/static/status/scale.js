@@ -3,8 +3,8 @@
 export const LINEAR = 120;
 const BEYOND = 0.35;
 const TICKS = [30, 60, 120, 600, 3600, 14400, 50400, 172800, 864000, 8640000, 86400000];
-const LEAST = [-60, 45];
-const PAD = 0.06;
+const LEAST = [-60, 50];
+const PAD = 0.1;
 
 /** Where a lead in seconds stands. */
 export function place(lead) {
