@@ -15,8 +15,8 @@ from ...domain.ports import JoinPoint
 from .scale import LINEAR_S, Extent, place, tick_label
 
 WIDTH: Final = 760
-HEIGHT: Final = 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 8, 8, 24
+HEIGHT: Final = 250
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 22, 24
 _LANE: Final = 16
 """For joins whose lead is not known."""
 
@@ -72,10 +72,12 @@ def _grid(frame: _Frame) -> Iterator[Markup]:
     right, floor = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     zero = frame.y(0.0)
     yield _rect("ahead", _LEFT, _TOP, right - _LEFT, zero - _TOP)
-    yield _text(_LEFT + 8, _TOP + 14, "start", "iat still ahead")
+    yield _text(_LEFT, _TOP - 8, "start", "↑ iat still ahead of the join")
     per_pixel = (frame.extent.high - frame.extent.low) / (HEIGHT - _TOP - _BOTTOM - _LANE)
     for tick in frame.extent.ticks(18 * per_pixel):
         y = frame.y(place(tick))
+        if y > floor - _LANE - 8:
+            continue
         yield _line("grid" if tick else "zero", f"M{_LEFT} {y:.1f}H{right}")
         yield _text(_LEFT - 6, y + 4, "end", tick_label(tick))
     for edge in (-LINEAR_S, LINEAR_S):

@@ -109,7 +109,7 @@ export class Dots {
     const plain = { stroke: colour('muted'), font: '11px system-ui, sans-serif', ticks: { show: false } };
     return {
       ...this.size(),
-      padding: [8, 20, 0, 0],
+      padding: [22, 20, 0, 0],
       legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: true, y: false, dist: 6, setScale: false }, bind: { dblclick: () => null } },
       scales: { x: { time: true }, y: {} },
@@ -145,7 +145,7 @@ export class Dots {
   levels(plot) {
     const inner = plot.over.clientHeight || 1;
     const [low, high] = this.heights;
-    return ticks(low + (high - low) * LANE / inner, high, 18 * (high - low) / inner);
+    return ticks(low + (high - low) * (LANE + 8) / inner, high, 18 * (high - low) / inner);
   }
 
   zoom(range) {
@@ -165,7 +165,8 @@ export class Dots {
     ctx.globalAlpha = 1;
     ctx.fillStyle = this.colour('muted');
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    ctx.fillText('iat still ahead', bbox.left + 8 * devicePixelRatio, bbox.top + 15 * devicePixelRatio);
+    ctx.textAlign = 'left';
+    ctx.fillText('↑ iat still ahead of the join', bbox.left, bbox.top - 8 * devicePixelRatio);
     ctx.restore();
   }
 
