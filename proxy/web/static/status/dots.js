@@ -112,7 +112,7 @@ export class Dots {
       padding: [22, 20, 0, 0],
       legend: { show: false },
       cursor: { x: false, y: false, points: { show: false }, drag: { x: true, y: false, dist: 6, setScale: false }, bind: { dblclick: () => null } },
-      scales: { x: { time: true }, y: {} },
+      scales: { x: { time: true }, y: { auto: false } },
       axes: [
         { ...plain, size: 28, space: 70, values: timeLabels, grid: { stroke: colour('line'), width: 1 } },
         {
@@ -182,12 +182,17 @@ export class Dots {
     const up = zero - plot.valToPos(1, 'y', true);
     this.xs = new Float32Array(this.points.length);
     this.ys = new Float32Array(this.points.length);
+    // Of those of one outcome that fall on the same spot, one is drawn.
+    const taken = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, new Uint8Array((bbox.width + 1) * (bbox.height + 1))]));
     this.points.forEach(({ join, at, y }, number) => {
-      const left = bbox.left + (Math.max(at, this.whole[0]) - min) * across;
-      const top = y === null ? lane : zero - y * up;
-      this.xs[number] = (left - bbox.left) / ratio;
-      this.ys[number] = (top - bbox.top) / ratio;
-      if (left >= bbox.left && left <= bbox.left + bbox.width) SHAPES[join.outcome]?.(paths[join.outcome], left, top, RADIUS * ratio);
+      const left = (Math.max(at, this.whole[0]) - min) * across;
+      const top = (y === null ? lane : zero - y * up) - bbox.top;
+      this.xs[number] = left / ratio;
+      this.ys[number] = top / ratio;
+      const spot = Math.round(top) * Math.ceil(bbox.width) + Math.round(left);
+      if (left < 0 || left > bbox.width || !taken[join.outcome] || taken[join.outcome][spot]) return;
+      taken[join.outcome][spot] = 1;
+      SHAPES[join.outcome](paths[join.outcome], bbox.left + left, bbox.top + top, RADIUS * ratio);
     });
     ctx.save();
     ctx.lineWidth = ratio;

@@ -18,17 +18,22 @@ let lastWhole = null;
 let paused = false;
 let timer;
 
-/** What a picture shows has changed, or its time has. */
-function draw(until) {
+const frame = () => new Promise((resolve) => { requestAnimationFrame(resolve); });
+
+/** The joins have changed, or the time has; one picture in each frame, so that none holds up the page. */
+async function draw(until) {
   const of = new Map();
   for (const [key, join] of joins) {
     if (join.received_at < until - seconds) joins.delete(key);
     else if (of.has(join.backend)) of.get(join.backend).push(join);
     else of.set(join.backend, [join]);
   }
+  let drawn = 0;
   for (const room of root.querySelectorAll('[data-plot]')) {
     const name = room.dataset.plot;
     if (pictures.get(name)?.room !== room) pictures.set(name, new Dots(room, name));
+    if (drawn > 0 && !document.hidden) await frame();
+    drawn += 1;
     pictures.get(name).show(placed(of.get(name) ?? []), until - seconds, until);
   }
 }
@@ -44,7 +49,7 @@ async function fetchJoins() {
   if (whole) { joins.clear(); lastWhole = now; }
   lastJoins = now;
   for (const join of told.joins) joins.set(`${join.receipt} ${join.id}`, join);
-  draw(Date.parse(told.generated_at) / 1000);
+  await draw(Date.parse(told.generated_at) / 1000);
 }
 
 /** The parts of the new page that differ, in place of the old ones; pictures, focus and what is unfolded stay. */
