@@ -37,6 +37,7 @@ WHOLE: Final = 200
 OF_ONE_RECEIPT: Final = 200
 
 _T = TypeVar("_T")
+_Row = TypeVar("_Row", bound=tuple[object, ...])
 _KEY: Final = (joins.c.received_at, joins.c.receipt_id, joins.c.result_id)
 _POINT: Final = (
     *_KEY,
@@ -107,17 +108,19 @@ class Looking:
         return await self._read(partial(suspected_since, since=since))
 
 
-def _before(
-    query: Select[tuple[object, ...]], newest: Newest, before: JoinKey | None
-) -> Select[tuple[object, ...]]:
+def _before(query: Select[_Row], newest: Newest, before: JoinKey | None) -> Select[_Row]:
     """Those that come after `before` in the order from the newest to the oldest."""
-    query = query.where(joins.c.received_at >= newest.since)
-    if newest.backend is not None:
-        query = query.where(joins.c.signer == newest.backend)
+    query = _inside(query, newest)
     if before is not None:
         # The first by itself lets the index begin there.
         query = query.where(joins.c.received_at <= before[0], tuple_(*_KEY) < tuple_(*before))
     return query.order_by(*(column.desc() for column in _KEY))
+
+
+def _inside(query: Select[_Row], newest: Newest) -> Select[_Row]:
+    """Those of the time and the signer that are asked for."""
+    query = query.where(joins.c.received_at >= newest.since)
+    return query if newest.backend is None else query.where(joins.c.signer == newest.backend)
 
 
 def _points(
@@ -133,11 +136,17 @@ def _records(
     connection: Connection, newest: Newest, before: JoinKey | None, many: int
 ) -> tuple[list[JoinRecord], JoinKey | None]:
     """At most so many rows, of the next SCANNED those that are wanted, and where to go on; None: nowhere."""
-    end = connection.execute(_before(select(*_KEY), newest, before).offset(SCANNED - 1).limit(1)).mappings()
-    last = next((_key_of(row) for row in end), None)
+    # By the index alone; those that arrived at the same moment stay together.
+    received = _inside(select(joins.c.received_at), newest)
+    if before is not None:
+        received = received.where(joins.c.received_at <= before[0])
+    bound = connection.execute(
+        received.order_by(joins.c.received_at.desc()).offset(SCANNED).limit(1)
+    ).scalar_one_or_none()
+    last = None if bound is None else (bound, "", "")
     query = _before(select(joins), newest, before)
-    if last is not None:
-        query = query.where(joins.c.received_at >= last[0], tuple_(*_KEY) >= tuple_(*last))
+    if bound is not None:
+        query = query.where(joins.c.received_at >= bound)
     if newest.outcomes is not None:
         query = query.where(joins.c.outcome.in_(sorted(newest.outcomes)))
     rows = connection.execute(query.limit(many)).mappings().all()

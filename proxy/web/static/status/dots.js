@@ -166,6 +166,7 @@ export class Dots {
     ctx.fillStyle = this.colour('muted');
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textAlign = 'left';
+    ctx.textBaseline = 'alphabetic';
     ctx.fillText('↑ iat still ahead of the join', bbox.left, bbox.top - 8 * devicePixelRatio);
     ctx.restore();
   }
