@@ -173,11 +173,13 @@ def _ages(connection: Connection, begin: float, edges: Sequence[float]) -> tuple
         select(received).where(received >= begin).order_by(received).offset(SPAN_ROWS).limit(1)
     ).scalar_one_or_none()
     end = math.inf if beyond is None else beyond if beyond > begin else math.nextafter(begin, math.inf)
-    band = _band(joins.c.token_age_s, edges)
+    band = _band(joins.c.token_age_s, edges).label("band")
     counted = (
         select(joins.c.signer, joins.c.outcome, band, func.count())
-        .where(received >= begin, received < end, type_coerce(joins.c.late, Integer) == 0)
-        .group_by(joins.c.signer, joins.c.outcome, band)
+        .where(received >= begin, received < end, joins.c.late.is_(False))
+        .group_by(
+            joins.c.signer, joins.c.outcome, "band"
+        )  # by name: PostgreSQL takes its parameters for others
     )
     found: dict[AgeKey, int] = {}
     for signer, outcome, number, count in connection.execute(counted):

@@ -61,9 +61,11 @@ def sentence(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share: with one decimal below ten per cent."""
+    """A share, more exactly towards both ends: only none is 0 %, and only all is 100 %."""
     hundredths = 100 * share
-    return f"{hundredths:.0f} %" if hundredths in (0, 100) or hundredths >= 10 else f"{hundredths:.1f} %"
+    if hundredths in (0, 100) or 10 <= hundredths <= 90:
+        return f"{hundredths:.0f} %"
+    return f"{min(max(hundredths, 0.1), 99.9):.1f} %"
 
 
 def interval(rate: Rate) -> str:
@@ -101,7 +103,7 @@ def moment(at: datetime | float | None) -> str:
     try:
         when = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
     except (OverflowError, ValueError, OSError):
-        return f"{at:.0f} (no time of the calendar)"
+        return f"{at:.0f} (in no calendar)"
     return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 

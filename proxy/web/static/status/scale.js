@@ -51,10 +51,11 @@ export function label(lead) {
   return `${lead > 0 ? '+' : '−'}${Math.round(size / length).toLocaleString('en')} ${unit}`;
 }
 
-/** Where iat stood at the join, in words. */
+/** Where iat stood at the join, in words, as words.py writes it. */
 export function told(age) {
   if (age === null) return 'iat: not known';
   const size = Math.abs(age);
-  const [unit, length] = [['days', 86400], ['h', 3600], ['min', 60]].find(([, each]) => size >= 2 * each) ?? ['s', 1];
-  return `iat ${(size / length).toPrecision(3)} ${unit} ${age >= 0 ? 'ago' : 'ahead'}`;
+  const unit = [['years', 31556952], ['days', 86400], ['h', 3600], ['min', 60]].find(([, length]) => size >= 2 * length);
+  const span = unit ? `${Number((size / unit[1]).toPrecision(3))} ${unit[0]}` : `${size.toFixed(size < 9.95 ? 1 : 0)} s`;
+  return `iat ${span} ${age >= 0 ? 'ago' : 'ahead'}`;
 }
