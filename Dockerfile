@@ -1,7 +1,7 @@
 # joinwatch as a container; docs/operations.md says how to run it.
 #   docker build -t joinwatch .
 
-FROM python:3.11.15-slim-trixie AS build
+FROM python:3.11.16-slim-trixie AS build
 COPY requirements/run.txt /build/run.txt
 RUN python -m venv --without-pip /opt/joinwatch \
     && python -m pip --python /opt/joinwatch/bin/python install --no-cache-dir --disable-pip-version-check \
@@ -9,7 +9,7 @@ RUN python -m venv --without-pip /opt/joinwatch \
 COPY proxy /opt/joinwatch/lib/python3.11/site-packages/proxy
 RUN /opt/joinwatch/bin/python -m compileall -q /opt/joinwatch/lib/python3.11/site-packages/proxy
 
-FROM python:3.11.15-slim-trixie
+FROM python:3.11.16-slim-trixie
 RUN install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/joinwatch
 COPY --from=build /opt/joinwatch /opt/joinwatch
 

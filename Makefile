@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench script lock clean
+.PHONY: help run demo test check format bench script secrets dashboards lock clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 run: $(VENV)/run.stamp ## serve on the embedded default, or on ./joinwatch.toml
 	@exec $(BIN)/python -m proxy serve
 
+demo: $(VENV)/run.stamp ## the simulated world, live: faulty backends, a verifier, browsers
+	@exec $(BIN)/python -m proxy demo
+
 test: $(VENV)/dev.stamp ## the whole suite
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -43,6 +46,12 @@ bench: $(VENV)/dev.stamp ## the benchmarks, as ratios taken in one run (needs wr
 
 script: ## build the page's script anew (needs npm)
 	@cd client && npm ci && npm run build
+
+secrets: ## make what docker-compose.yml needs secret, in ./secrets
+	@deploy/make-secrets
+
+dashboards: $(VENV)/dev.stamp ## write dashboards/grafana/*.json anew from dashboards/source
+	@$(BIN)/python -m dashboards.source
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -40,9 +40,12 @@ class Joinwatch:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIterator[Joinwatch]:
+async def running(
+    settings: Settings, *, time: Time, log_fd: int = 1, admin_routes: Iterable[web.RouteDef] = ()
+) -> AsyncIterator[Joinwatch]:
     """Start everything, and on leaving drain it: requests in flight are finished, results flushed.
 
+    `admin_routes` are served by the admin listener besides its own, behind the same guard.
     Raises OSError where a listener's address cannot be bound. A ledger or a clock that is down raises nothing.
     """
     metrics = Metrics(backends=tuple(settings.backends), origins=settings.results.origins)
@@ -58,9 +61,9 @@ async def running(settings: Settings, *, time: Time, log_fd: int = 1) -> AsyncIt
         parts = await start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
         script = PageScript(BUILT)
-        admin = await listen(
-            stack, _admin(settings, parts, metrics, script, time), settings.listen.admin, None
-        )
+        admin_listener = _admin(settings, parts, metrics, script, time)
+        admin_listener.router.add_routes(admin_routes)
+        admin = await listen(stack, admin_listener, settings.listen.admin, None)
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
         public = await listen(
             stack, _public(settings, parts, script, time), settings.listen.public, access_log

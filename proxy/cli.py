@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from . import __version__
-from .commands import inspect, probe, report
+from .commands import demo, inspect, probe, report
 from .commands.arguments import Parser
 from .commands.terminal import NotWritten, put, tell
 from .domain.receipt import encode_key
@@ -22,7 +22,7 @@ FINDING: Final = 1
 WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
 
-COMMANDS: Final = (inspect, probe, report)
+COMMANDS: Final = (demo, inspect, probe, report)
 """The commands that bring their own arguments: `add_parser(commands)` sets `run`, `run(arguments)` returns the code."""
 
 THROWAWAY: Final = Path("var/throwaway-client-secret")

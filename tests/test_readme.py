@@ -5,6 +5,7 @@ How its fenced blocks are marked:
   sh          runs, in order, in one shell per section
   sh make     only its targets are looked up: they would run this test
   sh usage    only its arguments are read: it would ask somebody's endpoint
+  sh compose  only what it names is looked up: it needs a container engine
   text        what the block before it prints; … stands for any text, alone on a line for any lines
   json log    a line of the log
   json body   the body of POST /join-results
@@ -118,6 +119,7 @@ def test_every_block_is_marked() -> None:
         "sh serve",
         "sh make",
         "sh usage",
+        "sh compose",
         "text",
         "json log",
         "json body",
@@ -163,10 +165,10 @@ def make_clone(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def made(folder: Path) -> AsyncIterator[Clone]:
-    """The README's first command in a clone, on free ports."""
+async def made(folder: Path, section: str = "One minute") -> AsyncIterator[Clone]:
+    """What a section's terminal of its own runs, in a clone, on free ports."""
     make_clone(folder)
-    [serve] = blocks("One minute", "sh serve")
+    [serve] = blocks(section, "sh serve")
     env = {"JOINWATCH_LISTEN__PUBLIC": "127.0.0.1:0", "JOINWATCH_LISTEN__ADMIN": "127.0.0.1:0"}
     program, *arguments = shlex.split(serve.text)  # without a shell, which would end alone at SIGTERM
     async with running(require(program), *arguments, env=env, cwd=folder) as child:
@@ -213,6 +215,19 @@ async def test_one_minute(tmp_path: Path) -> None:
         assert list(shown) == list(line)
         assert shown == {name: ANY if shown[name] == ANY else value for name, value in line.items()}
         assert [line["event"] for line in lines].count("signature.issued") == 1
+
+
+# The demo
+
+
+async def test_the_demo(tmp_path: Path) -> None:
+    async with made(tmp_path, "The demo") as clone:
+        await clone.child.match(r"^0:\d\d  milliseconds: milliseconds named$", 60.0)
+        greeting = next(block.text for block in blocks("The demo", "text"))
+        assert prints(greeting, clone.there("\n".join(clone.child.err)))
+        [(command, expected)] = commands("The demo")
+        [printed] = await in_one_shell([clone.here(command)], tmp_path)
+        assert prints(expected, printed)
 
 
 # On the page
@@ -357,6 +372,19 @@ def test_development_commands_are_targets() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for line in block.text.splitlines():
         assert re.search(rf"^{line.removeprefix('make ')}:", makefile, re.MULTILINE), line
+
+
+def test_compose_has_the_profiles_and_make_the_targets() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    profiles = set(re.findall(r"profiles: \[(\w+)\]", compose))
+    shown = set()
+    for line in "".join(block.text for block in blocks("The whole stack", "sh compose")).splitlines():
+        found = re.fullmatch(r"docker compose(?: --profile (\w+))? up|make (\w+)", line)
+        assert found, line
+        shown |= {found[1]} - {None}
+        assert found[2] is None or re.search(rf"^{found[2]}:", makefile, re.MULTILINE), line
+    assert shown == profiles
 
 
 def test_usages_are_usages() -> None:

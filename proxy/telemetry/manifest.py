@@ -59,6 +59,7 @@ _ALL: Final = (
     ),
     _histogram("signature_iat_age", "backend", AGES, "How far iat was behind the proxy's clock at issue."),
     _counter("signatures_reported", "backend", "Signatures with a first join result."),
+    _counter("signatures_refused", "backend", "Signatures whose first join result was an invalid signature."),
     _histogram(
         "backend_request_duration",
         "backend",

@@ -67,6 +67,7 @@ class Metrics:
         self._retries = make.counters("joinwatch_backend_retries_total", backends)
 
         self._reported = make.counters("joinwatch_signatures_reported_total", signers)
+        self._refused = make.counters("joinwatch_signatures_refused_total", signers)
         self._joins = make.counters("joinwatch_joins_total", signers, outcomes)
         self._failures = make.counters("joinwatch_join_failures_total", signers, tuple(sorted(LABELS)))
         self._token_age = make.histograms("joinwatch_join_token_age_seconds", signers, JUDGED)
@@ -151,6 +152,8 @@ class Metrics:
             self._reported[backend,].inc(1, exemplar)
         if resolved:
             self._resolved[backend,].inc(1, exemplar)
+        if (first or resolved) and outcome is Outcome.INVALID_SIGNATURE:
+            self._refused[backend,].inc(1, exemplar)
         self._joins[backend, outcome].inc(1, exemplar)
         if outcome in FAILED:
             self._failures[backend, code_label(result.code)].inc(1, exemplar)

@@ -17,7 +17,7 @@ from tests.support.app import ENVIRONMENT, NATIVE
 from tests.support.secrets import CLIENT_SECRET, found_in
 
 REPOSITORY = Path(__file__).parents[2]
-COMMANDS = ("serve", "check-config", "new-key", "inspect", "probe", "report")
+COMMANDS = ("serve", "check-config", "new-key", "demo", "inspect", "probe", "report")
 
 
 @pytest.fixture(autouse=True)

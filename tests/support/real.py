@@ -10,17 +10,23 @@ from typing import NoReturn
 import pytest
 
 DEBIAN_PACKAGES = {
+    "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
     "chronyd": "chrony",
     "curl": "curl",
     "faketime": "faketime",
+    "go": "golang-go",
+    "haproxy": "haproxy",
     "java": "openjdk-17-jdk-headless",
     "javac": "openjdk-17-jdk-headless",
     "nginx": "nginx-light",
     "node": "nodejs",
     "npm": "npm",
     "php": "php-cli",
+    "initdb": "postgresql",
     "postgres": "postgresql",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "wrk": "wrk",
 }

@@ -16,6 +16,7 @@ ADMIN_TOKEN: Final = "test-admin-token-not-real-0123456789"
 BACKEND_TOKEN: Final = "test-backend-token-not-real-0123456789"
 RECEIPT_KEY: Final = base64.urlsafe_b64encode(b"test-receipt-key-not-real-000001").decode()
 OLD_RECEIPT_KEY: Final = base64.urlsafe_b64encode(b"test-receipt-key-not-real-000000").decode()
+DATABASE_PASSWORD: Final = "test-database-password-not-real-01"
 PASSCODE: Final = "test-passcode-not-real"
 ZAK: Final = "test-zak-not-real-" + "Zk9" * 20
 
@@ -26,6 +27,7 @@ ALL: Final = (
     BACKEND_TOKEN,
     RECEIPT_KEY,
     OLD_RECEIPT_KEY,
+    DATABASE_PASSWORD,
     PASSCODE,
     ZAK,
 )

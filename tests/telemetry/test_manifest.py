@@ -13,6 +13,7 @@ COUNTERS = {
     "signature_verdicts": ("backend", "verdict"),
     "signature_findings": ("backend", "finding"),
     "signatures_reported": ("backend",),
+    "signatures_refused": ("backend",),
     "backend_retries": ("backend",),
     "joins": ("backend", "outcome"),
     "join_failures": ("backend", "code"),

@@ -85,6 +85,7 @@ def test_samples_of_one_backend() -> None:
         "backend_request_duration_seconds": 13,
         "backend_retries": 1,
         "signatures_reported": 1,
+        "signatures_refused": 1,
         "joins": 5,
         "join_failures": 17,
         "join_token_age_seconds": 28,
@@ -97,7 +98,7 @@ def test_samples_of_one_backend() -> None:
         "backend_clock_offset_bound_seconds": 1,
         "backend_clock_measured_timestamp_seconds": 1,
     }
-    assert sum(count.values()) == 182 + len(RULES)
+    assert sum(count.values()) == 183 + len(RULES)
 
 
 def test_no_created_samples_on_either_page(metrics: Metrics) -> None:
@@ -160,6 +161,7 @@ def test_a_refused_join(metrics: Metrics) -> None:
     with moving(
         metrics,
         ("signatures_reported_total", JAVA, 1),
+        ("signatures_refused_total", JAVA, 1),
         ("joins_total", JAVA | outcome, 1),
         ("join_failures_total", JAVA | {"code": "3712"}, 1),
         ("join_token_lead_seconds_count", JAVA | outcome, 1),
@@ -189,6 +191,22 @@ def test_a_join_that_succeeds_as_the_second_of_its_signature(metrics: Metrics) -
             first=False,
             resolved=False,
         )
+
+
+@pytest.mark.parametrize(
+    ("first", "resolved", "counted"),
+    [
+        pytest.param(True, False, 1, id="its first result"),
+        pytest.param(False, True, 1, id="what became of its first result"),
+        pytest.param(False, False, 0, id="tried again with the same signature"),
+    ],
+)
+def test_a_refused_signature_counts_once(metrics: Metrics, first: bool, resolved: bool, counted: int) -> None:
+    before = samples(metrics)
+    metrics.joined(join(), first=first, resolved=resolved)
+    after = samples(metrics)
+    key = ("signatures_refused_total", frozenset(JAVA.items()))
+    assert after[key] - before[key] == counted
 
 
 def test_a_page_that_was_closed_and_then_reported_after_all(metrics: Metrics) -> None:
@@ -345,6 +363,7 @@ def test_a_join_leaves_its_receipt_as_exemplar(metrics: Metrics, age_s: float, n
     }
     assert exemplars == [
         ("signatures_reported_total", 'backend="java"', RECEIPT_ID, "1.0"),
+        ("signatures_refused_total", 'backend="java"', RECEIPT_ID, "1.0"),
         ("joins_total", outcome, RECEIPT_ID, "1.0"),
         ("join_failures_total", 'backend="java",code="3712"', RECEIPT_ID, "1.0"),
         (
@@ -380,4 +399,4 @@ def test_samples_per_backend_have_a_ceiling() -> None:
     """Every series that can be known is there from the start; docs/decisions.md says why that is more than 150."""
     families = Metrics(backends=("java",)).registry.collect()
     of_java = [each for family in families for each in family.samples if each.labels.get("backend") == "java"]
-    assert len(of_java) <= 226
+    assert len(of_java) <= 227

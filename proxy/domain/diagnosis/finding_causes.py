@@ -133,6 +133,13 @@ def _shared_state(tally: Slot) -> Suspicion | None:
     in_ways = sum(map(bool, (torn, wrong, mismatched)))
     if bad < NEEDED or bad >= PART * total or (in_ways < 2 and swapped < 2 and torn < 2):
         return None
+    sound = min(
+        tally.after[kind]
+        for kind in ("format/segments", "mac/wrong", "request/meeting_mismatch")
+        if counts[kind]
+    )
+    if is_over(bad, total - sound, sound):
+        return None
     parts = [
         f"{torn} have more than three parts" if torn else "",
         f"{wrong} have a wrong HMAC" if wrong else "",

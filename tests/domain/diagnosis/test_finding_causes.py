@@ -156,6 +156,17 @@ def test_shared_fields_are_named_by_a_mixture() -> None:
     assert (found.cause, found.confidence) == (Cause.SHARED_STATE, 0.85)
 
 
+def test_shared_fields_that_were_mended_are_accused_no_longer() -> None:
+    seen = Scene()
+    for number, at in enumerate(every(5, 80)):
+        seen.sign(floored(60), [at], findings={0: ["format/segments"], 4: ["mac/wrong"]}.get(number % 8, []))
+    assert seen.named() == {Cause.SHARED_STATE}
+    seen.sign(floored(60), every(5, 8, seen.now))
+    assert seen.named() == {Cause.SHARED_STATE}, "it only rests"
+    seen.sign(floored(60), every(5, 100, seen.now))
+    assert seen.named() == set()
+
+
 def test_a_wrong_secret_everywhere_and_an_odd_request_are_no_shared_fields() -> None:
     seen = scene("mac/wrong", count=30)
     seen.sign(floored(60), every(5, 1, seen.now), findings=["mac/wrong", "request/meeting_mismatch"])

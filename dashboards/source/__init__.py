@@ -1,0 +1,1 @@
+"""The source of dashboards/grafana/*.json; `python -m dashboards.source` writes them. For development only."""
