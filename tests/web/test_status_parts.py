@@ -163,6 +163,17 @@ def test_each_join_is_a_dot_at_its_place() -> None:
     assert "<style>" in picture.svg(points, NOW - 3600, NOW, "", alone=True)
 
 
+@pytest.mark.parametrize(
+    ("first_s", "since_s", "begin_s"),
+    [(1000, 3600, 1000), (5000, 3600, 3600), (20, 3600, 300), (20, 60, 60), (None, 3600, 300)],
+    ids=["from the first join", "from what was asked for", "five minutes at least", "a minute", "no joins"],
+)
+def test_a_young_ledger_fills_the_picture(first_s: float | None, since_s: float, begin_s: float) -> None:
+    points = [] if first_s is None else [point(1, joined_at=NOW - first_s), point(2, joined_at=NOW - 1)]
+    points.append(point(3, joined_at=NOW - 3000, late=True))
+    assert NOW - picture.beginning(points, NOW - since_s, NOW) == begin_s
+
+
 def test_twenty_thousand_joins_are_a_small_picture() -> None:
     """Those that fall on the same spot are drawn once."""
     points = [point(n, joined_at=NOW - n * 0.17, token_age_s=n % 128 - 34.0) for n in range(20_000)]

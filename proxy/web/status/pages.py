@@ -145,7 +145,9 @@ class StatusPages:
         told = await self._joins.points(period_s, backend)
         end = told.generated_at.timestamp()
         title = f"Joins of {home.period_name(period_s)}"
-        drawn = picture.svg(told.joins or (), end - period_s, end, title, alone=True)
+        joins = told.joins or ()
+        begin = picture.beginning(joins, end - period_s, end)
+        drawn = picture.svg(joins, begin, end, title, alone=True)
         return web.Response(text=drawn, content_type="image/svg+xml", headers=picture_headers(picture.STYLE))
 
     async def points(self, request: web.Request) -> web.Response:

@@ -14,6 +14,9 @@ from ...domain.join_result import Outcome
 from ...domain.ports import JoinPoint
 from .scale import LINEAR_S, Extent, place, tick_label
 
+LEAST_S: Final = 300.0
+"""No picture is of a shorter time, unless that was asked for. status/live.js does the same."""
+
 WIDTH: Final = 760
 HEIGHT: Final = 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 22, 24
@@ -53,6 +56,12 @@ class _Frame:
 def drawn(points: Iterable[JoinPoint]) -> list[JoinPoint]:
     """The joins that a picture shows: all but the late ones, as in the counts."""
     return [point for point in points if not point.late]
+
+
+def beginning(points: Iterable[JoinPoint], since: float, end: float) -> float:
+    """Where a picture of these joins begins: a young ledger fills it, down to five minutes."""
+    first = min((_at(point) for point in points if not point.late), default=end)
+    return max(since, min(first, end - LEAST_S))
 
 
 def svg(points: Sequence[JoinPoint], begin: float, end: float, title: str, *, alone: bool = False) -> Markup:
@@ -96,15 +105,18 @@ def _dots(points: Sequence[JoinPoint], frame: _Frame) -> Iterator[Markup]:
     lane = HEIGHT - _BOTTOM - _LANE / 2
     spots: dict[Outcome, dict[str, None]] = {outcome: {} for outcome in (Outcome.NO_RESULT, *Outcome)}
     for point in points:
-        at = point.received_at if point.joined_at is None else point.joined_at
         y = lane if point.token_age_s is None else frame.y(place(-point.token_age_s))
-        spots[point.outcome][f"M{frame.x(at):.0f} {y:.0f}"] = None
+        spots[point.outcome][f"M{frame.x(_at(point)):.0f} {y:.0f}"] = None
     for outcome, found in spots.items():
         if found:
             shape = _SHAPES[outcome]
             yield Markup('<path class="dots {}" d="{}"/>').format(
                 outcome.value, "".join(m + shape for m in found)
             )
+
+
+def _at(point: JoinPoint) -> float:
+    return point.received_at if point.joined_at is None else point.joined_at
 
 
 def times(begin: float, end: float) -> list[float]:

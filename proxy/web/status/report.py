@@ -40,7 +40,8 @@ def _pictures(summary: Summary, points: Points) -> Mapping[str, Markup]:
     found: dict[str, list[JoinPoint]] = {}
     for point in points.joins or ():
         found.setdefault(point.signer, []).append(point)
-    begin, end = points.since.timestamp(), points.generated_at.timestamp()
+    end = points.generated_at.timestamp()
+    begin = picture.beginning(points.joins or (), points.since.timestamp(), end)
     return {
         name: picture.svg(found[name], begin, end, f"Joins of {name}: leads over time")
         for name in summary.backends

@@ -21,6 +21,8 @@ def shown(value: object) -> object:
     loses what could turn its neighbours around or hide (control and formatting characters become "\\ufffd")."""
     if value is None:
         return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
         return value
     return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in value)

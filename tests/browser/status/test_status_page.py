@@ -186,6 +186,7 @@ async def test_every_join_is_a_dot_at_its_place(browser: Browser, tmp_path: Path
     records = seeded.write(tmp_path / "joinwatch.db", NOW, count=180)
     async with application(tmp_path, seeded.CONFIG) as app, seen(browser, app) as (_, page):
         await drawn(page, len(seeded.SIGNERS))
+        begin = max(NOW - 3600, min(each.joined_at or each.received_at for each in records))
         for name in ("java_rounding", "timezone", "milliseconds"):
             mine = sorted(
                 (each for each in records if each.issuance.signer == name),
@@ -202,7 +203,7 @@ async def test_every_join_is_a_dot_at_its_place(browser: Browser, tmp_path: Path
                 assert each.joined_at is not None
                 assert dot[2] == f"{datetime.fromtimestamp(each.joined_at, UTC):%H:%M:%S} UTC"
                 left, top = (float(place.removesuffix("px")) for place in dot[3:])
-                share = (each.joined_at - (NOW - 3600)) / 3600
+                share = (each.joined_at - begin) / (NOW - begin)
                 assert left == pytest.approx(box[0] + share * box[2], abs=1.5)
                 if each.token_age_s is None:
                     assert dot[1] == "iat: not known"

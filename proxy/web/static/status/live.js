@@ -6,6 +6,7 @@ const EVERY_MS = 5000;
 const WHOLE_EVERY_MS = 300_000;
 // A result that was received before what is known may be committed after it.
 const OVERLAP_S = 15;
+const LEAST_S = 300;
 
 const root = document.getElementById('backends');
 const seconds = Number(root.dataset.seconds);
@@ -23,9 +24,12 @@ const frame = () => new Promise((resolve) => { requestAnimationFrame(resolve); }
 /** The joins have changed, or the time has; one picture in each frame, so that none holds up the page. */
 async function draw(until) {
   const of = new Map();
+  // A young ledger fills the picture, down to five minutes.
+  let begin = until - Math.min(LEAST_S, seconds);
   for (const [key, join] of joins) {
-    if (join.received_at < until - seconds) joins.delete(key);
-    else if (of.has(join.backend)) of.get(join.backend).push(join);
+    if (join.received_at < until - seconds) { joins.delete(key); continue; }
+    if (!join.late) begin = Math.min(begin, Math.max(join.joined_at ?? join.received_at, until - seconds));
+    if (of.has(join.backend)) of.get(join.backend).push(join);
     else of.set(join.backend, [join]);
   }
   let drawn = 0;
@@ -34,7 +38,7 @@ async function draw(until) {
     if (pictures.get(name)?.room !== room) pictures.set(name, new Dots(room, name));
     if (drawn > 0 && !document.hidden) await frame();
     drawn += 1;
-    pictures.get(name).show(placed(of.get(name) ?? []), until - seconds, until);
+    pictures.get(name).show(placed(of.get(name) ?? []), begin, until);
   }
 }
 
