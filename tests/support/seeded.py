@@ -75,12 +75,14 @@ SIGNERS: Final = (
 CONFIG: Final = "\n".join(http_backend(each.name, "http://127.0.0.1:9", f"/{each.name}") for each in SIGNERS)
 
 
-def joins(now: float, length_s: float, count: int, seed: int = 1) -> Iterator[JoinRecord]:
-    """So many joins of all signers in the `length_s` seconds before `now`, judged as Zoom would, oldest first."""
+def joins(
+    now: float, length_s: float, count: int, signers: int = len(SIGNERS), seed: int = 1
+) -> Iterator[JoinRecord]:
+    """So many joins of the first `signers` in the time before `now`, judged as Zoom would, oldest first."""
     rng = random.Random(seed)
     times = sorted(now - rng.uniform(1.0, length_s) for _ in range(count))
     for number, received_at in enumerate(times):
-        yield _join(SIGNERS[number % len(SIGNERS)], received_at, number, rng)
+        yield _join(SIGNERS[number % signers], received_at, number, rng)
 
 
 def _join(signer: Signer, received_at: float, number: int, rng: random.Random) -> JoinRecord:
@@ -144,9 +146,11 @@ def suspected(now: float) -> list[RaisedCause]:
     ]
 
 
-def write(file: Path, now: float, length_s: float = 3600.0, count: int = 1200) -> list[JoinRecord]:
+def write(
+    file: Path, now: float, length_s: float = 3600.0, count: int = 1200, signers: int = len(SIGNERS)
+) -> list[JoinRecord]:
     """The past in a new ledger; what was written."""
-    records = list(joins(now, length_s, count))
+    records = list(joins(now, length_s, count, signers))
     with closing(Store(f"sqlite:///{file}")) as store:
         store.keep_causes(suspected(now))
         for at in range(0, len(records), 500):

@@ -24,6 +24,7 @@ from proxy.web.status.assets import BODIES
 from tests.support import seeded
 from tests.support.app import NATIVE, App, application
 from tests.support.fake_time import FakeTime
+from tests.support.secrets import ADMIN_TOKEN
 
 from ..stage.browser import Visit, visit
 
@@ -159,6 +160,22 @@ async def test_without_an_answer_the_page_says_that_it_is_old(browser: Browser, 
         await expect(page.locator(".fresh")).to_contain_text(
             "no answer: what is shown is old; as of 08:00:00 UTC"
         )
+
+
+async def test_a_browser_gives_the_token_as_a_password(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(ADMIN_TOKEN)
+    config = f'{NATIVE}[listen]\nadmin_token_file = "token"\n'
+    password = {"username": "anybody", "password": ADMIN_TOKEN}
+    async with (
+        application(tmp_path, config, token=ADMIN_TOKEN) as app,
+        visit(browser, http_credentials=password) as one,
+    ):
+        page = await one.open(f"{app.admin}/")
+        await drawn(page, 1)
+        await app.report(await app.receipt())
+        await again(page)
+        await expect(page.locator(".answer .invalid_signature b")).to_have_text("1")
+        assert one.errors == []
 
 
 # Pictures
@@ -339,9 +356,10 @@ async def _write_report(app: App, folder: Path) -> None:
 # Quickness
 
 
-async def test_twenty_thousand_joins_stay_smooth(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signers", [len(seeded.SIGNERS), 1], ids=["of six backends", "of one backend"])
+async def test_twenty_thousand_joins_stay_smooth(browser: Browser, tmp_path: Path, signers: int) -> None:
     """Also where a browser draws without a graphics card, as here; the figures are printed and kept."""
-    seeded.write(tmp_path / "joinwatch.db", NOW, count=20_000)
+    seeded.write(tmp_path / "joinwatch.db", NOW, count=20_000, signers=signers)
     async with application(tmp_path, seeded.CONFIG) as app, seen(browser, app) as (_, page):
         began = time.monotonic()
         await drawn(page, len(seeded.SIGNERS))
@@ -363,8 +381,9 @@ async def test_twenty_thousand_joins_stay_smooth(browser: Browser, tmp_path: Pat
             "renewing_worst_ms": round(max(renewing), 1),
         }
         print(figures)
-        (ARTIFACTS / "frames.json").write_text(json.dumps(figures), encoding="utf-8")
-        await page.screenshot(path=ARTIFACTS / "twenty-thousand.png")
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        (ARTIFACTS / f"frames-{signers}.json").write_text(json.dumps(figures), encoding="utf-8")
+        await page.screenshot(path=ARTIFACTS / f"twenty-thousand-{signers}.png")
         assert figures["pointing_median_ms"] < 34
         assert figures["renewing_worst_ms"] < 1000
 
