@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ... import __version__
 from ...domain import findings
+from ...domain.claims import KEY_CLAIMS, JsonValue
 from ...domain.diagnosis.base import FLEET, Cause
 from ...domain.diagnosis.mends import MENDS
 from ...domain.join_result import Outcome
@@ -41,6 +43,12 @@ def finding_summary(finding: str) -> str:
     """What a finding says, in a sentence."""
     rule = findings.RULES.get(finding)
     return rule.summary if rule else ""
+
+
+def whose(claims: Mapping[str, JsonValue]) -> str:
+    """The meeting and the key of redacted claims."""
+    key = next((name for name in KEY_CLAIMS if claims.get(name)), None)
+    return ", ".join(f"{name} {claims[name]}" for name in ("mn", key) if name is not None and name in claims)
 
 
 def backend_name(name: str) -> str:
@@ -84,6 +92,7 @@ def _environment() -> Environment:
             cause_meaning,
             finding_summary,
             backend_name,
+            whose,
         )
     }
     made.globals["offset"] = words.offset

@@ -369,23 +369,28 @@ async def test_twenty_thousand_joins_stay_smooth(browser: Browser, tmp_path: Pat
         box = await over.bounding_box()
         assert box is not None
         await page.evaluate(_WATCH_FRAMES)
-        for step in range(120):
-            await page.mouse.move(box["x"] + 4 * step, box["y"] + 40 + step % 60)
-        pointing = await page.evaluate("frames.splice(0)")
-        await again(page)
-        renewing = await page.evaluate("new Promise(done => setTimeout(() => done(frames.splice(0)), 500))")
+        pointing, renewing = [], []
+        # The best of three: what else this machine does can only lengthen it.
+        for _ in range(3):
+            await page.evaluate("frames.splice(0)")
+            for step in range(80):
+                await page.mouse.move(box["x"] + 6 * step, box["y"] + 40 + step % 60)
+            pointing.append(sorted(await page.evaluate("frames.splice(0)")))
+            await again(page)
+            later = "new Promise(done => setTimeout(() => done(frames.splice(0)), 500))"
+            renewing.append(max(await page.evaluate(later)))
         figures = {
             "pictures_s": round(there_s, 2),
-            "pointing_median_ms": round(sorted(pointing)[len(pointing) // 2], 1),
-            "pointing_p95_ms": round(sorted(pointing)[int(0.95 * len(pointing))], 1),
-            "renewing_worst_ms": round(max(renewing), 1),
+            "pointing_median_ms": round(min(each[len(each) // 2] for each in pointing), 1),
+            "pointing_p95_ms": round(min(each[int(0.95 * len(each))] for each in pointing), 1),
+            "renewing_worst_ms": round(min(renewing), 1),
         }
         print(figures)
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
         (ARTIFACTS / f"frames-{signers}.json").write_text(json.dumps(figures), encoding="utf-8")
         await page.screenshot(path=ARTIFACTS / f"twenty-thousand-{signers}.png")
-        assert figures["pointing_median_ms"] < 34
-        assert figures["renewing_worst_ms"] < 1000
+        assert figures["pointing_p95_ms"] < 34
+        assert figures["renewing_worst_ms"] < 200
 
 
 _WATCH_FRAMES: Final = """() => {
