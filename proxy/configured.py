@@ -21,7 +21,7 @@ from .telemetry.logs import Logs
 
 def receipt_keys(settings: Settings, logs: Logs) -> list[bytes]:
     """The configured ones, newest first; else the one beside the ledger, which is made there once; else one for now."""
-    if settings.receipts.keys:
+    if settings.receipts.keys or settings.ledger.path is None:  # without keys, the settings take a file only
         return [decode_key(key.reveal()) for key in settings.receipts.keys]
     path = settings.ledger.path.with_suffix(".receipt-key")
     try:

@@ -136,7 +136,7 @@ async def start_parts(
 async def _ledger(process: _Process) -> LedgerWriter:
     settings = process.settings
     ledger = LedgerWriter(
-        lambda: Store(f"sqlite:///{settings.ledger.path}"),
+        lambda: Store(settings.ledger.place()),
         metrics=process.metrics,
         logs=process.logs,
         fail_open=process.fail_open,

@@ -97,6 +97,7 @@ def _period(text: str) -> float:
 def _reported(arguments: argparse.Namespace) -> tuple[Reported, str]:
     """What there is to report, and where it came from. Raises _Trouble and SettingsError."""
     # aiohttp and SQLAlchemy would slow every other command down.
+    from ..ledger.places import place_of  # noqa: PLC0415
     from .report_source import NoSummary, NothingAnswers, from_admin, from_ledger  # noqa: PLC0415
 
     token, period_s = os.environ.get(TOKEN_VARIABLE), arguments.since
@@ -113,12 +114,12 @@ def _reported(arguments: argparse.Namespace) -> tuple[Reported, str]:
                 raise NothingAnswers("listen.admin leaves the port open, so nobody can be asked")
             return from_admin(url, period_s, token, host="localhost", with_points=with_points), url
         except NothingAnswers as silence:
-            file, backends = settings.ledger.path, tuple(settings.backends)
-            reported = from_ledger(file, backends, period_s, silence, with_points=with_points)
+            backends = tuple(settings.backends)
+            reported = from_ledger(settings.ledger, backends, period_s, silence, with_points=with_points)
             tell(f"joinwatch report: {silence}: reading the ledger instead")
     except (NothingAnswers, NoSummary) as error:
         raise _Trouble(str(error)) from error
-    return reported, f"the ledger {settings.ledger.path}"
+    return reported, f"the ledger {place_of(settings.ledger.place())}"
 
 
 def _environment() -> dict[str, str]:

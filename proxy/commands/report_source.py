@@ -20,6 +20,7 @@ from ..ledger.read_only import points_of, tally_of
 from ..services.joins import MAX_POINTS, Points, Told, as_points
 from ..services.summary import Known, summarise
 from ..services.summary_shape import Summary
+from ..settings import LedgerPlace
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 40.0
@@ -90,7 +91,7 @@ def _asked(url: URL, what: str, period_s: float, headers: Mapping[str, str], wan
 
 
 def from_ledger(
-    file: Path,
+    ledger: LedgerPlace,
     backends: tuple[str, ...],
     period_s: float,
     silence: NothingAnswers,
@@ -99,6 +100,22 @@ def from_ledger(
 ) -> Reported:
     """What a ledger holds, because of that silence. Raises NoSummary."""
     now = time.time()
+    if ledger.path is not None:
+        _check_file(ledger.path, silence)
+    try:
+        tally = tally_of(ledger.place(), now - period_s)
+        newest = Newest(now - period_s, MAX_POINTS + 1)
+        found = points_of(ledger.place(), newest) if with_points else None
+    except StoreError as error:
+        raise NoSummary(f"{silence}, and {error}") from error
+    suspected = [each for each in tally.causes if each.cleared_at is None]
+    summary = summarise(
+        Known(now=now, since=now - period_s, tally=tally, suspected=suspected, backends=backends)
+    )
+    return Reported(summary, None if found is None else as_points(Told(found), now, period_s))
+
+
+def _check_file(file: Path, silence: NothingAnswers) -> None:
     if not file.exists():
         raise NoSummary(
             f"{silence}, and there is no ledger {file}: start joinwatch, or name --config FILE or --admin URL"
@@ -107,16 +124,6 @@ def from_ledger(
         raise NoSummary(
             f"{silence}, and the ledger {file} is no file, but a folder, a pipe or a device: correct ledger.url"
         )
-    try:
-        tally = tally_of(file, now - period_s)
-        found = points_of(file, Newest(now - period_s, MAX_POINTS + 1)) if with_points else None
-    except StoreError as error:
-        raise NoSummary(f"{silence}, and {error}") from error
-    suspected = [each for each in tally.causes if each.cleared_at is None]
-    summary = summarise(
-        Known(now=now, since=now - period_s, tally=tally, suspected=suspected, backends=backends)
-    )
-    return Reported(summary, None if found is None else as_points(Told(found), now, period_s))
 
 
 def _checked(base: str) -> URL:

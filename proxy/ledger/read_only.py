@@ -10,17 +10,19 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from ..domain.ports import JoinPoint, Newest, Tally
-from . import migrations, reading, sqlite
+from . import migrations, reading
 from .looking import Looking
+from .places import place_of
 from .store import explained
 
 _T = TypeVar("_T")
 
 
-def tally_of(file: Path, since: float) -> Tally:
+def tally_of(url: str | Path, since: float) -> Tally:
     """Joins received, and causes suspected, from `since` on (wall time). Changes nothing. Raises StoreError."""
-    with explained(f"the ledger {file}"):
-        engine = sqlite.connect_reading(file)
+    place = place_of(url)
+    with explained(place):
+        engine = place.connect_reading()
         try:
             with engine.connect() as connection:
                 migrations.check(connection)
@@ -36,10 +38,11 @@ def tally_of(file: Path, since: float) -> Tally:
             engine.dispose()
 
 
-def points_of(file: Path, newest: Newest) -> list[JoinPoint]:
+def points_of(url: str | Path, newest: Newest) -> list[JoinPoint]:
     """The newest joins as points. Changes nothing. Raises StoreError."""
-    with explained(f"the ledger {file}"):
-        engine = sqlite.connect_reading(file)
+    place = place_of(url)
+    with explained(place):
+        engine = place.connect_reading()
         try:
             with engine.connect() as connection:
                 migrations.check(connection)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Integer, RowMapping, func, or_, select, type_coerce
+from sqlalchemy import Connection, Integer, RowMapping, func, or_, select, tuple_, type_coerce
 
 from ..domain.join_result import Outcome
-from ..domain.ports import History, JoinCounts, JoinRecord, RaisedCause
+from ..domain.ports import JoinCounts, JoinRecord, RaisedCause
 from .tables import causes, from_cause_row, from_row, joins
 
 MAX_CAUSES: Final = 500
@@ -18,19 +19,42 @@ MAX_CAUSES: Final = 500
 SPAN_ROWS: Final = 10_000
 """Rows counted at once: some ten milliseconds of work, between two commits."""
 
+PAGE_ROWS: Final = 250
+"""Rows read back at once: some ten milliseconds of work, between two commits."""
+
+Place = tuple[float, str, str]
+"""Where a row stands in time: received_at, receipt_id, result_id. No two rows share one."""
+
+NEWEST: Final[Place] = (math.inf, "", "")
+
 _T = TypeVar("_T")
 
 
-def history(connection: Connection, since: float, limit: int) -> History:
-    """The newest `limit` joins received from `since` on, and the causes that are not cleared; the oldest first."""
-    newest = (
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Joins, the newest first, and the place of the last; None where nothing older is left."""
+
+    joins: list[JoinRecord]
+    last: Place | None
+
+
+def newest_joins(connection: Connection, since: float, before: Place, limit: int) -> Page:
+    """The newest `limit` joins received from `since` on whose place is before this one.
+
+    Who reads on from the last place misses no older join and meets none twice, whatever is appended meanwhile.
+    """
+    place = (joins.c.received_at, joins.c.receipt_id, joins.c.result_id)
+    query = (
         select(joins)
-        .where(joins.c.received_at >= since)
-        .order_by(joins.c.received_at.desc(), joins.c.receipt_id.desc(), joins.c.result_id.desc())
+        .where(joins.c.received_at >= since, joins.c.received_at <= before[0], tuple_(*place) < before)
+        .order_by(*(column.desc() for column in place))
         .limit(limit)
     )
-    found: list[JoinRecord] = list(_readable(connection.execute(newest).mappings(), from_row))
-    return History(found[::-1], suspected_since(connection, math.inf))
+    rows = connection.execute(query).mappings().all()
+    found = list(_readable(rows, from_row))
+    if len(rows) < limit:
+        return Page(found, None)
+    return Page(found, (rows[-1]["received_at"], rows[-1]["receipt_id"], rows[-1]["result_id"]))
 
 
 def suspected_since(connection: Connection, since: float) -> list[RaisedCause]:

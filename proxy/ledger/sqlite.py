@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 from urllib.parse import quote
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Insert, NullPool, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Insert, NullPool, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import StoreError
-from .tables import causes, joins
+from .tables import upsert, upsert_cause
 
 BEGIN = "ledger_begin"
 """The execution option with the statement that begins a transaction; plain BEGIN (reading) where it is not given."""
 
-WRITING = {BEGIN: "BEGIN IMMEDIATE"}
+WRITING: Mapping[str, str] = {BEGIN: "BEGIN IMMEDIATE"}
 """For transactions that write: a lock taken later, at the first write, fails at once whatever the busy timeout is."""
 
 _REMEDIES = {
@@ -33,6 +33,16 @@ _REMEDIES = {
     sqlite3.SQLITE_READONLY: "let this user write to the file and its folder",
 }
 
+
+_RECORD_FAULTS = (
+    IntegrityError,
+    DataError,
+    InterfaceError,
+    ProgrammingError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
 
 _WAL_ATTEMPTS = 20
 """Each waits for one other process that is opening a new ledger at the same moment."""
@@ -57,8 +67,60 @@ def make_folder(file: Path) -> None:
             os.close(descriptor)
 
 
-def connect(file: Path, busy_timeout_s: float) -> Engine:
-    """An engine with one connection, on which every promise about durability has been read back."""
+class SqliteFile:
+    """Implements places.Place."""
+
+    writing: Mapping[str, str] = WRITING
+    migrating: Mapping[str, str] = WRITING
+    put: Insert = upsert(insert)
+    put_cause: Insert = upsert_cause(insert)
+
+    def __init__(self, file: Path, wait_s: float) -> None:
+        self._file, self._wait_s = file, wait_s
+        self._inodes: tuple[tuple[int, int], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self._file}"
+
+    def connect(self) -> Engine:
+        """See places.Place. Folders that are missing are made."""
+        make_folder(self._file)
+        return _connect_writing(self._file, self._wait_s)
+
+    def connect_reading(self) -> Engine:
+        """See places.Place. Makes no file where there is none."""
+        uri = f"file:{quote(str(self._file))}?mode=ro"
+        return create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(uri, uri=True),
+            poolclass=NullPool,
+            hide_parameters=True,
+        )
+
+    def opened(self) -> None:
+        """Note which files the connection has open."""
+        self._inodes = _inodes(self._file)
+
+    def committed(self) -> None:
+        """See places.Place. Writing to an unlinked file succeeds, but nobody will ever read it."""
+        try:
+            same = _inodes(self._file) == self._inodes
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise StoreError("the file was removed or replaced while in use: stop joinwatch before moving it")
+
+    def reason(self, error: BaseException) -> str:
+        """See places.Place."""
+        remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        return f"{error}: {remedy}" if remedy else f"{error}"
+
+    def refuses(self, error: Exception) -> bool:
+        """See places.Place."""
+        return isinstance(error, _RECORD_FAULTS)
+
+
+def _connect_writing(file: Path, busy_timeout_s: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
         pool_size=1,
@@ -89,66 +151,6 @@ def connect(file: Path, busy_timeout_s: float) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
 
     return engine
-
-
-def connect_reading(file: Path) -> Engine:
-    """An engine that cannot write, and makes no file where there is none."""
-    uri = f"file:{quote(str(file))}?mode=ro"
-    return create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(uri, uri=True),
-        poolclass=NullPool,
-        hide_parameters=True,
-    )
-
-
-def put() -> Insert:
-    """Insert a join's row, or replace the provisional one of the same key; leave any other as it is."""
-    return _upsert(joins, where=joins.c.outcome == "no_result")
-
-
-def put_cause() -> Insert:
-    """Insert the row of a raising, or bring it up to date."""
-    return _upsert(causes)
-
-
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
-    """Which files a connection has open. Writing to an unlinked file succeeds, but nobody will ever read it."""
-
-    file: Path
-    inodes: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, file: Path) -> Self:
-        """The identity of the files that are there now. Raises OSError."""
-        return cls(file, _inodes(file))
-
-    def check(self) -> None:
-        """Raises StoreError if the ledger's files are no longer the ones at their path."""
-        try:
-            same = _inodes(self.file) == self.inodes
-        except FileNotFoundError:
-            same = False
-        if not same:
-            raise StoreError("the file was removed or replaced while in use: stop joinwatch before moving it")
-
-
-def reason(error: BaseException) -> str:
-    """What SQLite says, and how to mend it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    remedy = _REMEDIES.get(code)
-    return f"{error}: {remedy}" if remedy else f"{error}"
-
-
-def _upsert(table: Table, where: ColumnElement[bool] | None = None) -> Insert:
-    statement = insert(table)
-    others = [column.name for column in table.columns if not column.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=table.primary_key,
-        set_={name: statement.excluded[name] for name in others},
-        where=where,
-    )
 
 
 def _set(connection: DBAPIConnection, pragmas: dict[str, int | str]) -> None:

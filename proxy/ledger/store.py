@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, delete, func, make_url, select, tuple_
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy import Connection, delete, func, select, tuple_
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..domain.join_result import Outcome
-from ..domain.ports import Appended, AppendedResult, History, JoinCounts, JoinRecord, RaisedCause
-from . import reading, sqlite
-from .errors import RecordError, StoreError
+from ..domain.ports import Appended, AppendedResult, JoinCounts, JoinRecord, RaisedCause
+from . import reading, suspected
+from .errors import Batch, CommitUnknown, RecordError, StoreError
 from .migrations import upgrade
-from .tables import Row, causes, from_row, joins, to_cause_row, to_row
-
-_RECORD_FAULTS = (
-    IntegrityError,
-    DataError,
-    InterfaceError,
-    ProgrammingError,
-    OverflowError,
-    TypeError,
-    ValueError,
-)
-"""What a value that no column can hold makes the driver raise; all else is the store's own trouble."""
-
-_PUT = sqlite.put()
-_PUT_CAUSE = sqlite.put_cause()
+from .places import Place, place_of
+from .tables import Row, causes, from_row, joins, to_row
 
 _PROBE = "(probe)"
 
@@ -52,27 +32,14 @@ class Store:
     `migration` says what opening did to the schema.
     """
 
-    def __init__(self, url: str | URL, *, busy_timeout_s: float = 5.0) -> None:
-        try:
-            parsed = make_url(url)
-        except (
-            ArgumentError,
-            ValueError,
-        ) as error:  # whose message may repeat the URL and with it a password
-            raise StoreError(
-                "ledger.url is not a URL: write for example sqlite:///var/joinwatch.db"
-            ) from error
-        if parsed.get_backend_name() != "sqlite":
-            raise StoreError(f"ledger.url: {parsed.drivername} is not supported; use sqlite:///FILE")
-        file = sqlite.file_of(parsed)
-        self._where = f"the ledger {file}"
+    def __init__(self, url: str | Path, *, busy_timeout_s: float = 5.0) -> None:
+        self._place = place_of(url, busy_timeout_s)
         with self._explained():
-            sqlite.make_folder(file)
-            self.engine = sqlite.connect(file, busy_timeout_s)
+            self.engine = self._place.connect()
             try:
-                self._writing = self.engine.execution_options(**sqlite.WRITING)
-                self.migration = upgrade(self._writing)
-                self._identity = sqlite.FileIdentity.of(file)
+                self._writing = self.engine.execution_options(**self._place.writing)
+                self.migration = upgrade(self.engine.execution_options(**self._place.migrating))
+                self._place.opened()
             except BaseException:
                 self.engine.dispose()
                 raise
@@ -81,28 +48,45 @@ class Store:
         """Store a batch in one transaction; the answers are in the order of the records, and true after the commit.
 
         A receipt takes at most `max_per_receipt` result ids. Raises RecordError when a record cannot be stored
-        (the whole batch was rolled back: try its parts).
+        (the whole batch was rolled back: try its parts), CommitUnknown when the connection broke at the commit.
         """
-        with self._write() as connection, self._refusing():
-            known = _known(connection, {record.issuance.receipt_id for record in records})
-            answers, rows = _judge(records, known, max_per_receipt)
-            if rows:
-                connection.execute(_PUT, rows)
+        batch: Batch | None = None
+        try:
+            with self._write() as connection:
+                with self._refusing():
+                    known = _known(connection, {record.issuance.receipt_id for record in records})
+                    answers, rows = _judge(records, known, max_per_receipt)
+                    if rows:
+                        connection.execute(self._place.put, rows)
+                batch = Batch(answers, rows)
+        except StoreError as error:
+            if batch is not None and _is_lost(error.__cause__):
+                raise CommitUnknown(str(error), batch) from error
+            raise
         return answers
+
+    def was_committed(self, batch: Batch) -> bool:
+        """Whether the ledger has the batch of a CommitUnknown; who was committing it is waited for."""
+        place = (joins.c.receipt_id, joins.c.result_id, joins.c.received_at, joins.c.outcome)
+        rows = [tuple(row[column.name] for column in place) for row in batch.rows]
+        query = select(joins.c.receipt_id).where(tuple_(*place).in_(rows)).limit(1)
+        with self._write() as connection:
+            return not rows or connection.execute(query).first() is not None
 
     def keep_causes(self, raised: Sequence[RaisedCause]) -> None:
         """Store these raisings, or bring their rows up to date, in one transaction.
 
+        Of one cause of a backend, raisings that overlap are one row: several replicas raise what is one fault.
         Raises RecordError when one of them cannot be stored (all were rolled back).
         """
         if raised:
             with self._write() as connection, self._refusing():
-                connection.execute(_PUT_CAUSE, [to_cause_row(each) for each in raised])
+                connection.execute(self._place.put_cause, suspected.rows_of(connection, raised))
 
     def check_writable(self) -> None:
         """Write a row, take it back and commit: finds a full or read-only disk before a result does."""
         # Larger than a page, so that there must be room to grow.
-        probe: Row = {column.name: 0 for column in joins.columns}
+        probe: Row = {column.name: column.type.python_type() for column in joins.columns}
         probe |= {"receipt_id": _PROBE, "result_id": _PROBE, "outcome": _PROBE, "error": " " * 16_384}
         with self._write() as connection:
             connection.execute(joins.insert(), probe)
@@ -122,10 +106,10 @@ class Store:
         with self._write() as connection:
             return connection.execute(delete(causes).where(tuple_(*key).in_(oldest))).rowcount
 
-    def history(self, since: float, limit: int) -> History:
-        """See reading.history."""
+    def newest_joins(self, since: float, before: reading.Place, limit: int) -> reading.Page:
+        """See reading.newest_joins."""
         with self._read() as connection:
-            return reading.history(connection, since, limit)
+            return reading.newest_joins(connection, since, before, limit)
 
     def suspected_since(self, since: float) -> list[RaisedCause]:
         """See reading.suspected_since."""
@@ -165,7 +149,7 @@ class Store:
         with self._explained():
             with self._writing.begin() as connection:
                 yield connection
-            self._identity.check()
+            self._place.committed()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -174,26 +158,30 @@ class Store:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        with explained(self._where):
+        with explained(self._place):
             yield
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except _RECORD_FAULTS as error:
-            raise RecordError(f"{self._where} refuses a record: {_cause(error)}") from error
+        except Exception as error:
+            if not self._place.refuses(error):
+                raise
+            raise RecordError(
+                f"the ledger {self._place} refuses a record: {_cause(self._place, error)}"
+            ) from error
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explained(place: Place) -> Iterator[None]:
     """What fails inside is a StoreError that says where, why, and how to mend it."""
     try:
         yield
     except StoreError as error:
-        raise StoreError(f"{where}: {error}") from error
+        raise StoreError(f"the ledger {place}: {error}") from error
     except (SQLAlchemyError, OSError) as error:
-        raise StoreError(f"{where}: {_cause(error)}") from error
+        raise StoreError(f"the ledger {place}: {_cause(place, error)}") from error
 
 
 def _known(connection: Connection, receipts: set[str]) -> Known:
@@ -235,8 +223,12 @@ def _answer(has: dict[str, str], result: str, outcome: str, limit: int) -> Appen
     return AppendedResult(Appended.DUPLICATE)
 
 
-def _cause(error: BaseException) -> str:
+def _cause(place: Place, error: BaseException) -> str:
     """The driver's own words; SQLAlchemy's would add the statement."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return sqlite.reason(error.orig)
-    return sqlite.reason(error)
+        return place.reason(error.orig)
+    return place.reason(error)
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated

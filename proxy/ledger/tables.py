@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Double,
     Index,
+    Insert,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -17,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.diagnosis.base import Cause, Suspicion
 from ..domain.join_result import JoinResult, Outcome, View
@@ -33,11 +37,14 @@ END_OF_TIME: Final = 1e11
 
 metadata = MetaData()
 
+_Id = Text().with_variant(Text(collation="C"), "postgresql")
+"""Compared byte by byte: PostgreSQL's other orders may change with its host's system, and spoil a unique index."""
+
 joins = Table(
     "joins",
     metadata,
     # What was known when the signature left.
-    Column("receipt_id", Text, nullable=False),
+    Column("receipt_id", _Id, nullable=False),
     Column("sent_at", Double, nullable=False),
     Column("route", Text, nullable=False),
     Column("asked", Text, nullable=False),
@@ -54,7 +61,7 @@ joins = Table(
     Column("backend_clock_bound_s", Double),
     Column("findings", Text, nullable=False),
     # What the browser reported.
-    Column("result_id", Text, nullable=False),
+    Column("result_id", _Id, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("code", Text),
@@ -104,50 +111,65 @@ causes = Table(
 """One row per raising of a cause, `cleared_at` NULL while it is suspected. `replicas` is JSON (a list)."""
 
 
+_Inserting = Callable[[Table], sqlite.Insert | postgresql.Insert]
+
+
+def upsert(insert: _Inserting) -> Insert:
+    """Insert a join's row, or replace the provisional one of the same key; leave any other as it is."""
+    return _upsert(insert, joins, joins.c.outcome == "no_result")
+
+
+def upsert_cause(insert: _Inserting) -> Insert:
+    """Insert the row of a raising, or bring it up to date."""
+    return _upsert(insert, causes, None)
+
+
 def to_row(record: JoinRecord) -> Row:
     """The row that holds this record."""
     issuance, result = record.issuance, record.result
-    return {
-        "receipt_id": issuance.receipt_id,
-        "sent_at": issuance.sent_at,
-        "route": issuance.route,
-        "asked": issuance.asked,
-        "signer": issuance.signer,
-        "replica": issuance.replica,
-        "format": issuance.format,
-        "iat": issuance.iat,
-        "exp": issuance.exp,
-        "iat_offset_s": issuance.iat_offset_s,
-        "iat_offset_bound_s": issuance.iat_offset_bound_s,
-        "clock_offset_s": issuance.clock_offset_s,
-        "clock_bound_s": issuance.clock_bound_s,
-        "backend_clock_offset_s": issuance.backend_clock_offset_s,
-        "backend_clock_bound_s": issuance.backend_clock_bound_s,
-        "findings": json.dumps(issuance.findings),
-        "result_id": result.result_id,
-        "attempt": result.attempt,
-        "outcome": result.outcome.value,
-        "code": result.code,
-        "error": json.dumps(result.error),
-        "age_ms": result.age_ms,
-        "age_asked": result.asked,
-        "age_clock": result.age_clock,
-        "join_ms": result.join_ms,
-        "step": result.step,
-        "suspended": result.suspended,
-        "signature_intact": result.signature_intact,
-        "meeting_matches": result.meeting_matches,
-        "view": result.view.value,
-        "sdk_version": result.sdk_version,
-        "dropped": result.dropped,
-        "received_at": record.received_at,
-        "joined_at": record.joined_at,
-        "token_age_s": record.token_age_s,
-        "origin": record.origin,
-        "late": record.late,
-        "evidence": record.evidence,
-        "role": issuance.role,
-    }
+    return _without_nan(
+        {
+            "receipt_id": issuance.receipt_id,
+            "sent_at": issuance.sent_at,
+            "route": issuance.route,
+            "asked": issuance.asked,
+            "signer": issuance.signer,
+            "replica": issuance.replica,
+            "format": issuance.format,
+            "iat": issuance.iat,
+            "exp": issuance.exp,
+            "iat_offset_s": issuance.iat_offset_s,
+            "iat_offset_bound_s": issuance.iat_offset_bound_s,
+            "clock_offset_s": issuance.clock_offset_s,
+            "clock_bound_s": issuance.clock_bound_s,
+            "backend_clock_offset_s": issuance.backend_clock_offset_s,
+            "backend_clock_bound_s": issuance.backend_clock_bound_s,
+            "findings": json.dumps(issuance.findings),
+            "result_id": result.result_id,
+            "attempt": result.attempt,
+            "outcome": result.outcome.value,
+            "code": result.code,
+            "error": json.dumps(result.error),
+            "age_ms": result.age_ms,
+            "age_asked": result.asked,
+            "age_clock": result.age_clock,
+            "join_ms": result.join_ms,
+            "step": result.step,
+            "suspended": result.suspended,
+            "signature_intact": result.signature_intact,
+            "meeting_matches": result.meeting_matches,
+            "view": result.view.value,
+            "sdk_version": result.sdk_version,
+            "dropped": result.dropped,
+            "received_at": record.received_at,
+            "joined_at": record.joined_at,
+            "token_age_s": record.token_age_s,
+            "origin": record.origin,
+            "late": record.late,
+            "evidence": record.evidence,
+            "role": issuance.role,
+        }
+    )
 
 
 def from_row(row: RowMapping) -> JoinRecord:
@@ -204,19 +226,21 @@ def from_row(row: RowMapping) -> JoinRecord:
 def to_cause_row(raised: RaisedCause) -> Row:
     """The row that holds this raising."""
     suspicion = raised.suspicion
-    return {
-        "backend": raised.backend,
-        "cause": suspicion.cause.value,
-        "raised_at": raised.raised_at,
-        "cleared_at": raised.cleared_at,
-        "confidence": suspicion.confidence,
-        "evidence": suspicion.evidence,
-        "advice": suspicion.advice,
-        "replicas": json.dumps(suspicion.replicas),
-        "predicted_share": suspicion.predicted_share,
-        "observed_share": suspicion.observed_share,
-        "heals_s": suspicion.heals_s,
-    }
+    return _without_nan(
+        {
+            "backend": raised.backend,
+            "cause": suspicion.cause.value,
+            "raised_at": raised.raised_at,
+            "cleared_at": raised.cleared_at,
+            "confidence": suspicion.confidence,
+            "evidence": suspicion.evidence,
+            "advice": suspicion.advice,
+            "replicas": json.dumps(suspicion.replicas),
+            "predicted_share": suspicion.predicted_share,
+            "observed_share": suspicion.observed_share,
+            "heals_s": suspicion.heals_s,
+        }
+    )
 
 
 def from_cause_row(row: RowMapping) -> RaisedCause:
@@ -242,6 +266,21 @@ def from_cause_row(row: RowMapping) -> RaisedCause:
         ),
         raised_at=_number(row["raised_at"], END_OF_TIME),
         cleared_at=_number_or_none(row["cleared_at"], END_OF_TIME),
+    )
+
+
+def _without_nan(row: Row) -> Row:
+    """What is no number is not known. SQLite takes it so by itself; PostgreSQL would keep it."""
+    return {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124
+
+
+def _upsert(insert: _Inserting, table: Table, where: ColumnElement[bool] | None) -> Insert:
+    statement = insert(table)
+    others = [column.name for column in table.columns if not column.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=table.primary_key,
+        set_={name: statement.excluded[name] for name in others},
+        where=where,
     )
 
 

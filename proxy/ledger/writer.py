@@ -28,8 +28,8 @@ from ..telemetry.logs import Logs
 from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import Stage
 from .errands import RETRY_REFUSED_S, Errands
-from .errors import RecordError
-from .reading import edges
+from .errors import Batch, CommitUnknown, RecordError
+from .reading import NEWEST, PAGE_ROWS, Page, Place, edges
 from .store import Store
 
 RETENTION_CHECK_S = 3600.0
@@ -37,6 +37,9 @@ DELETE_ROWS = 1000
 """Rows deleted between two commits: a few milliseconds of work."""
 
 RETRY_S = 1
+
+SETTLE_S = 20.0
+"""So long a batch of which nobody knows whether it was committed is not given up: the ledger may come back and tell."""
 
 _T = TypeVar("_T")
 _Answer = AppendedResult | RecordError
@@ -76,6 +79,8 @@ class LedgerWriter:
         self._reason = "it is being opened"
         self._waiting: deque[_Waiting] = deque()
         self._committing: list[_Waiting] = []
+        self._unsettled: Batch | None = None  # the answers to the first of _committing, if it was committed
+        self._settle_until = 0.0
         self._errands = Errands()
         self._wake, self._closing = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -108,11 +113,17 @@ class LedgerWriter:
         await self._open_errands().keep(lambda store: store.keep_causes(causes))
 
     async def history(self, since: float, limit: int) -> History:
-        """The newest `limit` joins received from `since` on, and the open causes. Raises LedgerUnavailable.
-
-        Commits wait meanwhile, some 25 ms for each thousand joins.
-        """
-        return await self._open_errands().read(lambda store: store.history(since, limit))
+        """The newest `limit` joins received from `since` on, and the open causes. Raises LedgerUnavailable."""
+        joins: list[JoinRecord] = []
+        last: Place | None = NEWEST
+        for begin in range(0, limit, PAGE_ROWS):
+            if last is not None:
+                rows = min(PAGE_ROWS, limit - begin)
+                page = await self._open_errands().read(_reading(since, last, rows))
+                joins += page.joins
+                last = page.last
+        causes = await self._open_errands().read(lambda store: store.suspected_since(math.inf))
+        return History(joins[::-1], causes)
 
     async def tally(self, since: float) -> Tally:
         """Joins received, and causes suspected, from `since` on, however many. Raises LedgerUnavailable."""
@@ -165,6 +176,7 @@ class LedgerWriter:
             at = place(error.__traceback__)
             self._lost(f"its writer failed ({type(error).__name__} at {at}): restart joinwatch")
         finally:
+            self._settle(committed=False)
             self._refuse_all()
             if self._store is not None:
                 await self._close(self._store)
@@ -175,10 +187,13 @@ class LedgerWriter:
                 await self._closing.wait()
                 return
         try:
-            store = await self._in_worker(self._opened)
+            store, committed = await self._in_worker(self._opened)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again, and signatures are served
             self._lost(_told(error))
+            if self._retry_at >= self._settle_until:
+                self._settle(committed=False)
             return
+        self._settle(committed)
         self._store, self._reason = store, ""
         self._show_writable(True)
         with self._fail_open[Stage.LOG]:
@@ -188,14 +203,24 @@ class LedgerWriter:
         with self._fail_open[Stage.LOG]:
             self._logs.notice("ledger.available")
 
-    def _opened(self) -> Store:
+    def _opened(self) -> tuple[Store, bool]:
+        """The store, and whether it has what is unsettled."""
         store = self._factory()
         try:
             store.check_writable()
+            committed = self._unsettled is not None and store.was_committed(self._unsettled)
         except BaseException:
             store.close()
             raise
-        return store
+        return store, committed
+
+    def _settle(self, committed: bool) -> None:
+        """Answer who waits to learn whether a commit was done before the connection broke."""
+        if self._unsettled is not None:
+            batch, self._unsettled = self._unsettled, None
+            if committed:
+                self._hand_out(batch.answers)
+            self._refuse_all()
 
     async def _serve(self, store: Store) -> None:
         """One commit, one errand, and one batch of deletions, so that none starves another; or wait for any."""
@@ -210,6 +235,9 @@ class LedgerWriter:
                 await self._forget(store)
         except Exception as error:  # noqa: BLE001 - every sender gets an answer, and the store is opened anew
             self._lost(_told(error))
+            if isinstance(error, CommitUnknown):
+                self._unsettled = error.batch
+                self._settle_until = self._time.mono() + SETTLE_S
             self._refuse_all()
             await self._close(store)
 
@@ -285,8 +313,9 @@ class LedgerWriter:
             self._metrics.ledger_writable(ok)
 
     def _refuse_all(self) -> None:
-        failed = [*self._committing, *self._waiting]
-        self._committing = []
+        undecided = len(self._unsettled.answers) if self._unsettled is not None else 0
+        failed = [*self._committing[undecided:], *self._waiting]
+        self._committing = self._committing[:undecided]
         self._waiting.clear()
         for _, future in failed:
             if not future.done():
@@ -311,6 +340,10 @@ class LedgerWriter:
 
 def _counting(begin: float, end: float) -> Callable[[Store], JoinCounts]:
     return lambda store: store.count_joins(begin, end)
+
+
+def _reading(since: float, before: Place, limit: int) -> Callable[[Store], Page]:
+    return lambda store: store.newest_joins(since, before, limit)
 
 
 def _told(error: Exception) -> str:

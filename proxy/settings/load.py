@@ -86,7 +86,7 @@ def from_mapping(
         receipts=receipts,
         results=once.results(),
         clock=once.clock(),
-        ledger=once.ledger(receipts.max_age_s),
+        ledger=once.ledger(receipts),
         privacy=once.privacy(),
         log=once.log(),
         throwaway=pairs.made is not None,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from ..domain.rate_limit import RateLimit, parse_rate_limit
 from ..domain.secret import Secret
 from . import addresses
+from .ledger_url import ledger_url, ledger_url_in_sight, passwords
 from .problems import Problems, Wrong, join
 from .routes import rate_limit
 from .secret_sources import SecretSources, check_receipt_key, split_keys
@@ -112,27 +111,39 @@ class SectionBuilder:
         dates = self.problems.attempt_each("clock.http_date", addresses.date_url, shape.http_date)
         return Clock(ntp, dates, shape.interval_s)
 
-    def ledger(self, receipt_age_s: int) -> LedgerPlace:
-        """[ledger]; rows must outlive the receipts, or a late duplicate would be counted again."""
+    def ledger(self, receipts: Receipts) -> LedgerPlace:
+        """[ledger]; rows must outlive the receipts, or a late duplicate would be counted again.
+
+        A database that replicas share takes no receipts of one of them alone.
+        """
         found = self._shape("ledger", LedgerShape)
         shape = found.value
         place = next(
             (f"url_{way}" for way in ("env", "file") if getattr(shape, f"url_{way}") is not None), "url"
         )
         url = self._one_of("ledger", "url", shape.url, shape.url_env, shape.url_file)
-        path = self.problems.attempt(
-            join("ledger", place), _sqlite_file, DEFAULT_LEDGER if url is None else url
-        )
-        if "retention_days" not in found.bad and shape.retention_days * _DAY_S <= receipt_age_s + _DAY_S:
-            least = (receipt_age_s + _DAY_S) // _DAY_S + 1
+        read = ledger_url_in_sight if place == "url" else ledger_url
+        found_url = None if url is None else self.problems.attempt(join("ledger", place), read, url)
+        if isinstance(found_url, Secret) and not (receipts.keys or self._names_keys()):
+            self.problems.add(
+                "receipts",
+                "has no keys, and the ledger is a PostgreSQL database, which several replicas may share",
+                "make a key with: python -m proxy new-key, and name its file as receipts.keys_file",
+            )
+        if "retention_days" not in found.bad and shape.retention_days * _DAY_S <= receipts.max_age_s + _DAY_S:
+            least = (receipts.max_age_s + _DAY_S) // _DAY_S + 1
             self.problems.add(
                 "ledger.retention_days",
                 "is not more than receipts.max_age_s and a day, so that a result delivered again could count twice",
                 f"write {least} or more, or lower receipts.max_age_s",
             )
-        return LedgerPlace(
-            self.sources.base_dir / (path or _sqlite_file(DEFAULT_LEDGER)), shape.retention_days
-        )
+        if isinstance(found_url, Secret):
+            return LedgerPlace(None, shape.retention_days, found_url, passwords(found_url.reveal()))
+        return LedgerPlace(self.sources.base_dir / (found_url or DEFAULT_LEDGER), shape.retention_days)
+
+    def _names_keys(self) -> bool:
+        shape = self._shape("receipts", ReceiptsShape).value
+        return shape.keys_env is not None or shape.keys_file is not None
 
     def privacy(self) -> Privacy:
         """[privacy]"""
@@ -167,20 +178,3 @@ def _collide(one: str, other: str) -> bool:
 
 def _default_limit() -> RateLimit:
     return parse_rate_limit(str(ResultsShape.model_fields["rate_limit"].default))
-
-
-def _sqlite_file(url: str) -> Path:
-    """Never repeats the URL: one of a server has a password in it."""
-    mend = 'write "sqlite:///var/joinwatch.db" (from the configuration file\'s folder) or "sqlite:////an/absolute/path.db"'
-    scheme, found, rest = url.partition("://")
-    dialect = re.split(r"\+", scheme)[0].lower()
-    if found and dialect in ("postgresql", "postgres"):
-        raise Wrong("is a PostgreSQL URL, and PostgreSQL is not in this version of joinwatch yet", mend)
-    if scheme != "sqlite":
-        raise Wrong("is not a sqlite URL", mend)
-    file = rest.removeprefix("/")
-    if not rest.startswith("/") or file in ("", ":memory:") or file.endswith("/"):
-        raise Wrong("names no file, and a ledger in memory would forget", mend)
-    if any(c in file for c in "?#%\0"):
-        raise Wrong("has options or characters that a ledger's file name cannot have", mend)
-    return Path(file)

@@ -197,5 +197,5 @@ NAMED: dict[str, tuple[type[Section], ...]] = {
 
 TOP_LEVEL = (*SECTIONS, *NAMED, "routes")
 
-DEFAULT_LEDGER = "sqlite:///var/joinwatch.db"
-"""Not a default of the key itself: `url_env` and `url_file` stand in for it."""
+DEFAULT_LEDGER = "var/joinwatch.db"
+"""The file; not a default of the key `url` itself: `url_env` and `url_file` stand in for it."""

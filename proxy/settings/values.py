@@ -119,10 +119,21 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class LedgerPlace:
-    """[ledger]: the SQLite file (absolute) and how long rows stay."""
+    """[ledger]: the SQLite file (absolute) or else the PostgreSQL URL, and how long rows stay."""
 
-    path: Path
+    path: Path | None
     retention_days: int
+    server: Secret | None = None
+    passwords: tuple[Secret, ...] = ()
+    """What in the URL is secret in itself."""
+
+    def place(self) -> Path | str:
+        """File or URL, for the ledger's eyes only: a password may be in it. Raises ValueError for neither."""
+        if self.path is not None:
+            return self.path
+        if self.server is None:
+            raise ValueError("a ledger without a place")
+        return self.server.reveal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,7 @@ class Settings:
                 found += (pair.client_secret for pair in backend.credentials)
                 found += (value for _, value in backend.headers if isinstance(value, Secret))
         found += self.receipts.keys
+        found += self.ledger.passwords
         if self.listen.admin_token is not None:
             found.append(self.listen.admin_token)
         return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Programs that the tests of the ledger run as processes of their own: python -m tests.ledger.program NAME FILE."""
+"""Programs that the tests of the ledger run as processes of their own: python -m tests.ledger.program NAME URL."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from proxy.domain.ports import Ledger, LedgerUnavailable, RaisedCause
+from proxy.domain.ports import Appended, Ledger, LedgerUnavailable, RaisedCause
 from proxy.ledger.store import Store
 
-from .builders import RAISED, record, url_of, writing
+from .builders import RAISED, eventually, record, writing
 
 
 def _say(line: str) -> None:
@@ -22,11 +22,11 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def append_for_ever(file: Path) -> None:
+async def append_for_ever(url: str) -> None:
     """64 senders at once; each id is printed after its commit."""
     numbers = itertools.count()
 
-    async with writing(lambda: Store(url_of(file))) as watched:
+    async with writing(lambda: Store(url)) as watched:
         await watched.until_writable()
 
         async def send() -> None:
@@ -38,12 +38,12 @@ async def append_for_ever(file: Path) -> None:
         await asyncio.gather(*(send() for _ in range(64)))
 
 
-async def raise_and_clear(file: Path) -> None:
+async def raise_and_clear(url: str) -> None:
     """A cause comes and goes so many times, then comes and stays; what was open at the start is taken over first.
 
     Each line is printed after its commit.
     """
-    async with writing(lambda: Store(url_of(file))) as watched:
+    async with writing(lambda: Store(url)) as watched:
         await watched.until_writable()
         for raised in (await watched.ledger.history(0.0, 10)).open_causes:
             _say(f"found {raised.raised_at!r}")
@@ -68,11 +68,11 @@ async def _clear(ledger: Ledger, raised: RaisedCause) -> None:
     _say(f"cleared {raised.raised_at!r}")
 
 
-async def meet_a_file_size_limit(file: Path) -> None:
+async def meet_a_file_size_limit(url: str) -> None:
     """Append until writing fails, lift the limit, append again."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
-    async with writing(lambda: Store(url_of(file))) as watched:
+    async with writing(lambda: Store(url)) as watched:
         await watched.until_writable()
         stored = 0
         try:
@@ -86,22 +86,38 @@ async def meet_a_file_size_limit(file: Path) -> None:
         await watched.until_writable()
         answer = await watched.ledger.append(record("after"))
         _say(f"then {answer.status.value}")
-    store = Store(url_of(file))
+    store = Store(url)
     _say(f"kept {store.count() - stored - 1}")
     store.close()
 
 
-async def open_at(file: Path) -> None:
+async def append_the_same(url: str) -> None:
+    """Once a file is there, append what other processes append too, in an order of its own; then say what was new."""
+    go, me = Path(sys.argv[3]), int(sys.argv[4])
+    sent = [record(f"{receipt}", f"{result}") for receipt in range(200) for result in range(7)]
+    sent = [sent[number * (11, 13, 17)[me] % len(sent)] for number in range(len(sent))]
+    async with writing(lambda: Store(url), max_batch=64) as watched:
+        await watched.until_writable()
+        _say("ready")
+        await eventually(go.exists, 30.0)
+        answers = await asyncio.gather(*map(watched.ledger.append, sent))
+    for each, answer in zip(sent, answers, strict=True):
+        if answer.status is not Appended.DUPLICATE:
+            _say(f"{answer.status.value} {each.issuance.receipt_id} {each.result.result_id} {answer.first}")
+    _say("done")
+
+
+async def open_at(url: str) -> None:
     """Open the ledger at an agreed time, append to it, and say what was migrated."""
     at = float(sys.argv[3])
     time.sleep(max(0.0, at - time.time()))
-    store = Store(url_of(file))
+    store = Store(url)
     store.append([record(f"{os.getpid()}")], 5)
     store.close()
     _say(f"opened {store.migration.before} {store.migration.after}")
 
 
 if __name__ == "__main__":
-    known = (append_for_ever, raise_and_clear, meet_a_file_size_limit, open_at)
+    known = (append_for_ever, append_the_same, raise_and_clear, meet_a_file_size_limit, open_at)
     programs = {each.__name__: each for each in known}
-    asyncio.run(programs[sys.argv[1]](Path(sys.argv[2])))
+    asyncio.run(programs[sys.argv[1]](sys.argv[2]))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from tests.support.child import running
+
+from .homes import Home
 
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = (150, 483, 816, 1149)
 """How many results are acknowledged before each kill, at least."""
 
 
-async def test_every_acknowledged_result_outlives_kill_9(tmp_path: Path) -> None:
-    file = tmp_path / "joinwatch.db"
+async def test_every_acknowledged_result_outlives_kill_9(home: Home) -> None:
     acknowledged: set[str] = set()
-    command = (sys.executable, "-m", "tests.ledger.program", "append_for_ever", str(file))
+    command = (sys.executable, "-m", "tests.ledger.program", "append_for_ever", home.url)
     for enough in ROUNDS:
         async with running(*command, env={}, cwd=REPOSITORY) as child:
 
@@ -29,20 +28,18 @@ async def test_every_acknowledged_result_outlives_kill_9(tmp_path: Path) -> None
             assert await child.stop(signal.SIGKILL) == -signal.SIGKILL
             acknowledged.update(child.out)
     assert len(acknowledged) >= sum(ROUNDS)
-    with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        stored = {receipt for (receipt,) in connection.execute("SELECT receipt_id FROM joins")}
-    assert acknowledged - stored == set()
+    if home.kind == "sqlite":
+        assert home.run("PRAGMA integrity_check") == [("ok",)]
+    assert acknowledged - {receipt for (receipt,) in home.run("SELECT receipt_id FROM joins")} == set()
 
 
-async def test_a_restart_after_kill_9_neither_forgets_a_cause_nor_doubles_it(tmp_path: Path) -> None:
-    file = tmp_path / "joinwatch.db"
+async def test_a_restart_after_kill_9_neither_forgets_a_cause_nor_doubles_it(home: Home) -> None:
     acknowledged: set[tuple[str, str]] = set()
     left: list[str] = []
     taken_over = 0
     # How often it comes and goes; when it is killed: at the end, with one open, or somewhere under way.
     for times, lines in (("2", 5), ("0", 3), ("1000000", 30), ("1000000", 61), ("0", 1)):
-        command = (sys.executable, "-m", "tests.ledger.program", "raise_and_clear", str(file), times)
+        command = (sys.executable, "-m", "tests.ledger.program", "raise_and_clear", home.url, times)
         async with running(*command, env={}, cwd=REPOSITORY) as child:
 
             def look(out: list[str] = child.out, enough: int = lines) -> bool | None:
@@ -54,8 +51,7 @@ async def test_a_restart_after_kill_9_neither_forgets_a_cause_nor_doubles_it(tmp
         assert [at for verb, at in said if verb == "found"] == left
         taken_over += len(left)
         acknowledged.update(said)
-        with closing(sqlite3.connect(file)) as connection:
-            rows = connection.execute("SELECT raised_at, cleared_at FROM causes").fetchall()
+        rows = home.run("SELECT raised_at, cleared_at FROM causes")
         left = [repr(raised) for raised, cleared in rows if cleared is None]
         assert len(left) <= 1
         assert {at for verb, at in acknowledged if verb == "raised"} <= {repr(raised) for raised, _ in rows}

@@ -16,11 +16,12 @@ import pytest
 
 from proxy.domain.join_result import Outcome
 from proxy.domain.ports import Appended, History, JoinCounts, LedgerUnavailable, RaisedCause, Tally
-from proxy.ledger import reading
+from proxy.ledger import reading, writer
 from proxy.ledger.store import Store
 from tests.support.fake_time import FakeTime
 
 from .builders import HINTED, NOW, RAISED, Watched, eventually, record, url_of, writing
+from .homes import Home
 
 HISTORY_ROWS = 5000
 LONGEST_WAIT_S = 0.5
@@ -46,6 +47,11 @@ class HeldStore(Store):
         super().keep_causes(raised)  # type: ignore[arg-type]  # only passed on
         self.did.append("keep")
 
+    def newest_joins(self, since: float, before: reading.Place, limit: int) -> reading.Page:
+        self.free.wait(10.0)
+        self.did.append("page")
+        return super().newest_joins(since, before, limit)
+
     def count_joins(self, begin: float, end: float) -> JoinCounts:
         self.free.wait(10.0)
         self.did.append("count")
@@ -53,16 +59,14 @@ class HeldStore(Store):
             return reading.count_joins(connection, begin, end, 10)
 
 
-async def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
-    file = tmp_path / "joinwatch.db"
-    async with writing(lambda: Store(url_of(file))) as watched:
+async def test_what_is_kept_is_read_back(home: Home) -> None:
+    async with writing(lambda: Store(home.url)) as watched:
         await watched.until_writable()
         sent = [record(f"{at}", received_at=NOW + at, late=False) for at in range(3)]
         for each in sent:
             await watched.ledger.append(each)
         await watched.ledger.keep_causes([RAISED, HINTED])
-        with closing(sqlite3.connect(file)) as other:  # on disk by now
-            assert other.execute("SELECT count(*) FROM causes").fetchone() == (2,)
+        assert home.run("SELECT count(*) FROM causes") == [(2,)]  # on disk by now
         assert await watched.ledger.history(NOW, 2) == History(sent[1:], [HINTED])
         joined = ("java_a", Outcome.JOINED)
         assert await watched.ledger.tally(NOW) == Tally(
@@ -97,8 +101,8 @@ async def test_while_the_ledger_is_away_nothing_is_kept_or_read(tmp_path: Path) 
             await watched.ledger.keep_causes([RAISED])
 
 
-async def test_results_are_committed_between_the_steps_of_a_long_count(tmp_path: Path) -> None:
-    store = HeldStore(url_of(tmp_path / "joinwatch.db"))
+async def test_results_are_committed_between_the_steps_of_a_long_count(home: Home) -> None:
+    store = HeldStore(home.url)
     store.append([record(f"{at}", received_at=NOW + at, late=False) for at in range(50)], 5)
     store.did.clear()
     async with writing(lambda: store, max_batch=1) as watched:
@@ -125,8 +129,38 @@ async def test_results_are_committed_between_the_steps_of_a_long_count(tmp_path:
     assert store.did.count("keep") == 1
 
 
-async def test_reading_a_long_history_holds_up_no_result_for_long(tmp_path: Path) -> None:
-    url = url_of(tmp_path / "joinwatch.db")
+async def test_results_are_committed_between_the_steps_of_a_history(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PAGE_ROWS", 10)
+    store = HeldStore(home.url)
+    old = [record(f"{at}", received_at=NOW + at) for at in range(50)]
+    store.append(old, 5)
+    store.keep_causes([RAISED, HINTED])
+    store.did.clear()
+    async with writing(lambda: store, max_batch=1) as watched:
+        await watched.until_writable()
+        store.free.clear()
+        asking = asyncio.create_task(watched.ledger.history(NOW + 3, 45))
+        await asyncio.sleep(0)
+        sending = [
+            asyncio.create_task(watched.ledger.append(record(f"new {number}", received_at=NOW + 99)))
+            for number in range(3)
+        ]
+        await asyncio.sleep(0)
+        store.free.set()
+        history = await asking
+        assert {each.status for each in await asyncio.gather(*sending)} == {Appended.NEW}
+    new = [each for each in history.joins if each.received_at == NOW + 99]
+    assert history.joins == [*old[5 + len(new) :], *new]  # the newest 45: no gap, none twice
+    assert history.open_causes == [HINTED]
+    # As long as results wait, no two steps follow each other.
+    assert "pp" not in "".join(verb[0] for verb in store.did).rpartition("a")[0]
+    assert (store.did.count("append"), store.did.count("page")) == (3, 5)
+
+
+async def test_reading_a_long_history_holds_up_no_result_for_long(home: Home) -> None:
+    url = home.url
     with closing(Store(url)) as store:
         for begin in range(0, HISTORY_ROWS, 1000):
             store.append([record(f"{at}", received_at=NOW + at) for at in range(begin, begin + 1000)], 5)
@@ -153,9 +187,9 @@ async def answered_in(watched: Watched, name: str) -> float:
     return time.monotonic() - began
 
 
-async def test_what_cannot_be_read_costs_nobody_else(tmp_path: Path) -> None:
+async def test_what_cannot_be_read_costs_nobody_else(home: Home) -> None:
     class Unreadable(Store):
-        def history(self, since: float, limit: int) -> History:
+        def newest_joins(self, since: float, before: reading.Place, limit: int) -> reading.Page:
             raise ValueError("no such thing")
 
         def suspected_since(self, since: float) -> list[RaisedCause]:
@@ -163,19 +197,19 @@ async def test_what_cannot_be_read_costs_nobody_else(tmp_path: Path) -> None:
                 connection.exec_driver_sql("SELECT a FROM nowhere")
             return []
 
-    async with writing(lambda: Unreadable(url_of(tmp_path / "joinwatch.db"))) as watched:
+    async with writing(lambda: Unreadable(home.url)) as watched:
         await watched.until_writable()
         with pytest.raises(LedgerUnavailable, match="no such thing"):
             await watched.ledger.history(0.0, 10)
-        with pytest.raises(LedgerUnavailable, match="no such table: nowhere"):
+        with pytest.raises(LedgerUnavailable, match=r"nowhere"):
             await watched.ledger.tally(0.0)
         assert watched.ledger.state().writable
         assert (await watched.ledger.append(record())).status is Appended.NEW
         assert "ledger.unavailable" not in watched.events()
 
 
-async def test_a_cause_that_is_refused_is_told_so_and_the_store_stays(tmp_path: Path) -> None:
-    async with writing(lambda: Store(url_of(tmp_path / "joinwatch.db"))) as watched:
+async def test_a_cause_that_is_refused_is_told_so_and_the_store_stays(home: Home) -> None:
+    async with writing(lambda: Store(home.url)) as watched:
         await watched.until_writable()
         with pytest.raises(LedgerUnavailable, match="refuses a record") as caught:
             await watched.ledger.keep_causes([replace(RAISED, raised_at=math.nan)])
@@ -199,13 +233,13 @@ async def test_a_store_that_cannot_keep_a_cause_is_opened_anew(tmp_path: Path) -
         assert (await watched.ledger.tally(0.0)).causes == [RAISED]
 
 
-async def test_a_caller_that_goes_away_takes_nothing_back_and_the_end_waits(tmp_path: Path) -> None:
-    store = HeldStore(url_of(tmp_path / "joinwatch.db"))
+async def test_a_caller_that_goes_away_takes_nothing_back_and_the_end_waits(home: Home) -> None:
+    store = HeldStore(home.url)
     async with writing(lambda: store) as watched:
         await watched.until_writable()
         store.free.clear()
         keeping = [
-            asyncio.create_task(watched.ledger.keep_causes([replace(RAISED, raised_at=NOW + number)]))
+            asyncio.create_task(watched.ledger.keep_causes([replace(RAISED, backend=f"{number}")]))
             for number in range(3)
         ]
         counting = asyncio.create_task(watched.ledger.tally(0.0))
@@ -220,12 +254,12 @@ async def test_a_caller_that_goes_away_takes_nothing_back_and_the_end_waits(tmp_
         await ending
         assert [task.cancelled() for task in (*keeping, counting)] == [True, True, False, True]
     assert store.did == ["keep"] * 3
-    with closing(Store(url_of(tmp_path / "joinwatch.db"))) as reader:
+    with closing(Store(home.url)) as reader:
         assert len(reader.suspected_since(0.0)) == 3
 
 
-async def test_when_too_many_want_to_read_the_next_is_refused_but_never_who_keeps(tmp_path: Path) -> None:
-    store = HeldStore(url_of(tmp_path / "joinwatch.db"))
+async def test_when_too_many_want_to_read_the_next_is_refused_but_never_who_keeps(home: Home) -> None:
+    store = HeldStore(home.url)
     async with writing(lambda: store) as watched:
         await watched.until_writable()
         store.free.clear()
@@ -241,11 +275,11 @@ async def test_when_too_many_want_to_read_the_next_is_refused_but_never_who_keep
         assert {len(tally.causes) for tally in await asyncio.gather(*waiting)} <= {1, 2}
 
 
-async def test_cleared_causes_go_with_the_rows_of_their_age(tmp_path: Path) -> None:
-    url = url_of(tmp_path / "joinwatch.db")
+async def test_cleared_causes_go_with_the_rows_of_their_age(home: Home) -> None:
+    url = home.url
     clock = FakeTime(wall_s=NOW)
     times = (-500.0, -101.0, -99.0, None)
-    rows = [replace(RAISED, raised_at=NOW - 1000 + at, cleared_at=None) for at in range(4)]
+    rows = [replace(RAISED, backend=f"{at}", raised_at=NOW - 1000 + at, cleared_at=None) for at in range(4)]
     rows = [replace(row, cleared_at=time and NOW + time) for row, time in zip(rows, times, strict=True)]
     with closing(Store(url)) as store:
         store.keep_causes(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -47,13 +47,6 @@ def some(count: int, at_once: int = 7) -> list[JoinRecord]:
         )
         for number in range(count)
     ]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty one."""
-    with closing(Store(url_of(tmp_path / "joinwatch.db"))) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("limit", [1, 99, 100, 101, 250, 500])
@@ -152,7 +145,9 @@ async def test_counts_by_age(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     assert read.times > 1
 
 
-async def test_rows_that_nobody_understands_are_passed_over(tmp_path: Path, store: Store) -> None:
+async def test_rows_that_nobody_understands_are_passed_over(tmp_path: Path) -> None:
+    """SQLite keeps anything anywhere."""
+    store = Store(url_of(tmp_path / "joinwatch.db"))
     store.append(some(10), 5)
     with closing(sqlite3.connect(tmp_path / "joinwatch.db")) as connection:
         for column, value, number in (
@@ -177,6 +172,7 @@ async def test_rows_that_nobody_understands_are_passed_over(tmp_path: Path, stor
     assert whole >= {"r0000", "r0007", "r0008", "r0009"}
     await seen.ages(0.0, (0.0,))
     assert await seen.of_receipt("r0002") == []
+    store.close()
 
 
 async def test_a_ledger_that_is_away_is_said_to_be(tmp_path: Path) -> None:

@@ -19,17 +19,19 @@ from sqlalchemy import StaticPool, create_engine, inspect
 from proxy.ledger.errors import StoreError
 from proxy.ledger.migrations import Migration
 from proxy.ledger.migrations.versions import r0001_joins
+from proxy.ledger.reading import NEWEST
 from proxy.ledger.store import Store
 from proxy.ledger.tables import metadata
 from tests.support.child import running
 
 from .builders import NOW, RAISED, record, url_of
+from .homes import Home
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_migrated_schema_is_that_of_the_tables(tmp_path: Path) -> None:
-    with closing(Store(url_of(tmp_path / "joinwatch.db"))) as store, store.engine.connect() as connection:
+def test_the_migrated_schema_is_that_of_the_tables(home: Home) -> None:
+    with closing(Store(home.url)) as store, store.engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
         for name, table in metadata.tables.items():
@@ -40,12 +42,11 @@ def test_the_migrated_schema_is_that_of_the_tables(tmp_path: Path) -> None:
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
 
 
-def test_opening_again_changes_nothing(tmp_path: Path) -> None:
-    url = url_of(tmp_path / "joinwatch.db")
-    with closing(Store(url)) as store:
+def test_opening_again_changes_nothing(home: Home) -> None:
+    with closing(Store(home.url)) as store:
         assert store.migration == Migration(None, "0002")
         store.append([record()], 5)
-    with closing(Store(url)) as store:
+    with closing(Store(home.url)) as store:
         assert store.migration == Migration("0002", "0002")
         assert store.count() == 1
 
@@ -63,7 +64,7 @@ def test_a_ledger_of_the_first_release_is_migrated_with_its_rows(tmp_path: Path)
         store.append([new], 5)
         store.keep_causes([RAISED])
         without = [replace(each, issuance=changed(each.issuance, role=None)) for each in old]
-        assert store.history(0.0, 10).joins == [*without, new]
+        assert store.newest_joins(0.0, NEWEST, 10).joins == [new, *reversed(without)]
         assert store.suspected_since(0.0) == [RAISED]
         with store.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -85,21 +86,18 @@ def downgrade_to_0001(file: Path) -> None:
     assert made == columns
 
 
-def test_a_ledger_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "joinwatch.db"
-    Store(url_of(file)).close()
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+def test_a_ledger_of_a_newer_release_is_left_alone(home: Home) -> None:
+    Store(home.url).close()
+    home.run("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(
         StoreError, match=r"schema \(revision 9999\) was made by a newer release of joinwatch"
     ):
-        Store(url_of(file))
+        Store(home.url)
 
 
-async def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
-    file = tmp_path / "joinwatch.db"
+async def test_processes_that_start_at_once_migrate_once(home: Home) -> None:
     at = time.time() + 2.0
-    command = (sys.executable, "-m", "tests.ledger.program", "open_at", str(file), str(at))
+    command = (sys.executable, "-m", "tests.ledger.program", "open_at", home.url, str(at))
     async with AsyncExitStack() as stack:
         children = [
             await stack.enter_async_context(running(*command, env={}, cwd=REPOSITORY)) for _ in range(6)
@@ -107,5 +105,5 @@ async def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None
         opened = [(await child.match("^opened (.*)")).group(1) for child in children]
     assert time.time() > at
     assert sorted(opened) == ["0002 0002"] * 5 + ["None 0002"]
-    with closing(Store(url_of(file))) as store:
+    with closing(Store(home.url)) as store:
         assert store.count() == 6

@@ -56,7 +56,7 @@ async def test_a_full_disk(tmp_path: Path) -> None:
 
 async def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "tests.ledger.program", "meet_a_file_size_limit")
-    async with running(*command, str(tmp_path / "joinwatch.db"), env={}, cwd=REPOSITORY) as child:
+    async with running(*command, url_of(tmp_path / "joinwatch.db"), env={}, cwd=REPOSITORY) as child:
         failed = await child.match(r"^failed after (\d+): (.*)")
         assert int(failed.group(1)) > 10
         assert (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +30,6 @@ TOO_MANY = AppendedResult(Appended.TOO_MANY)
 JOINED, INVALID, NO_RESULT = Outcome.JOINED, Outcome.INVALID_SIGNATURE, Outcome.NO_RESULT
 
 Sent = tuple[str, str, Outcome]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(url_of(tmp_path / "joinwatch.db"))) as opened:
-        yield opened
 
 
 CASES: dict[str, tuple[list[tuple[Sent, AppendedResult]], set[Sent]]] = {
@@ -114,8 +107,8 @@ def test_a_batch_is_judged_like_single_deliveries(deliveries: list[Sent], cut: i
     records = [record(*sent) for sent in deliveries]
     with (
         TemporaryDirectory() as folder,
-        closing(Store(url_of(Path(folder, "one.db")))) as one,
-        closing(Store(url_of(Path(folder, "two.db")))) as two,
+        closing(Store(Path(folder, "one.db"))) as one,
+        closing(Store(Path(folder, "two.db"))) as two,
     ):
         batched = [*one.append(records[:cut], 2), *one.append(records[cut:], 2)]
         single = [answer for each in records for answer in two.append([each], 2)]
@@ -173,8 +166,8 @@ def test_the_probe_leaves_nothing(store: Store) -> None:
     assert [_sent(row) for row in store.rows(10)] == [("r", "a", JOINED)]
 
 
-def test_the_promises_about_durability_are_on(store: Store) -> None:
-    with store.engine.connect() as connection:
+def test_the_promises_about_durability_are_on(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "joinwatch.db")) as store, store.engine.connect() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
@@ -212,7 +205,13 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
         ("sqlite:///file:x?uri=true", "must name a file and no options"),
         ("mysql://user:not-a-real-password@db/x", r"ledger\.url: mysql is not supported"),
         ("//user:not-a-real-password@db/x", r"ledger\.url is not a URL"),
-        ("postgresql://user:not-a-real-password@db:port/x", r"ledger\.url"),
+        ("postgresql://user:not-a-real-password@db:port/x", r"ledger\.url has a port that is no number"),
+        ("postgresql://user:not-a-real-password@db", r"ledger\.url names no database"),
+        ("postgresql://user:x@not-a-real-password@db/x", r"ledger\.url has an @ or a /"),
+        ("postgresql://user:1/not-a-real-password@db/x", r"ledger\.url has an @ or a /"),
+        ("postgresql://user:%zz-not-a-real-password@db/x", r"ledger\.url is not a URL that PostgreSQL's"),
+        ("postgresql://db/x?pass=not-a-real-password", r"ledger\.url is not a URL that PostgreSQL's"),
+        ("postgresql+psycopg://user:not-a-real-password@db/x", r"postgresql\+psycopg is not supported"),
     ],
 )
 def test_a_url_that_is_no_ledger(url: str, message: str) -> None:

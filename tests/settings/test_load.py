@@ -39,6 +39,7 @@ from proxy.settings import (
     load,
 )
 from proxy.settings.shape import NAMED, SECTIONS, TOP_LEVEL
+from tests.support.secrets import DATABASE_PASSWORD
 
 KEY = "test_sdk_key_not_real_0"
 SECRET = "test-secret-not-real-0123456789abcd"
@@ -238,6 +239,31 @@ def test_relative_files_start_at_the_file_not_at_the_working_directory(
     (tmp_path / "etc" / "a.toml").write_text('[ledger]\nurl = "sqlite:///data/l.db"\n')
     monkeypatch.chdir(tmp_path)
     assert load(Path("etc/a.toml"), {}).ledger.path == tmp_path / "etc" / "data" / "l.db"
+
+
+DATABASE = f"postgresql://joinwatch:{DATABASE_PASSWORD}@db.example.com:5432/joinwatch?sslmode=verify-full"
+
+
+@pytest.mark.parametrize("url", [DATABASE, DATABASE.replace("postgresql:", "postgres:") + "&sslcert=a.pem"])
+def test_a_postgresql_ledger_is_named_by_a_file_or_variable_and_its_password_is_a_secret(
+    tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "url").write_text(f"{url}\n", encoding="utf-8")
+    environ = {**ZOOM, "KEYS": NEWER, "URL": url}
+    for way in ({"url_file": "url"}, {"url_env": "URL"}):
+        settings = from_mapping({"ledger": way, "receipts": {"keys_env": "KEYS"}}, environ, tmp_path)
+        assert settings.ledger == LedgerPlace(None, 30, Secret(url), (Secret(DATABASE_PASSWORD),))
+        assert settings.ledger.place() == url
+        assert Secret(DATABASE_PASSWORD) in settings.secrets()
+        assert DATABASE_PASSWORD not in repr(settings)
+
+
+def test_a_postgresql_ledger_without_a_password_may_be_named_in_sight() -> None:
+    url = "postgresql://joinwatch@/joinwatch?host=/run/postgresql"
+    settings = from_mapping(
+        {"ledger": {"url": url}, "receipts": {"keys_env": "KEYS"}}, {**ZOOM, "KEYS": NEWER}, HERE
+    )
+    assert settings.ledger == LedgerPlace(None, 30, Secret(url))
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ async def test_the_metrics_page_in_both_formats(tmp_path: Path) -> None:
         (row,) = app.rows()
         exemplars = [line for line in openmetrics.body.decode().splitlines() if " # {" in line]
         assert {line.split()[0].partition("{")[0] for line in exemplars} == {
+            "joinwatch_signatures_refused_total",
             "joinwatch_signatures_reported_total",
             "joinwatch_joins_total",
             "joinwatch_joins_by_origin_total",

@@ -13,9 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the table and its indexes."""
+    identifier = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         "joins",
-        sa.Column("receipt_id", sa.Text, nullable=False),
+        sa.Column("receipt_id", identifier, nullable=False),
         sa.Column("sent_at", sa.Double, nullable=False),
         sa.Column("route", sa.Text, nullable=False),
         sa.Column("asked", sa.Text, nullable=False),
@@ -31,7 +32,7 @@ def upgrade() -> None:
         sa.Column("backend_clock_offset_s", sa.Double),
         sa.Column("backend_clock_bound_s", sa.Double),
         sa.Column("findings", sa.Text, nullable=False),
-        sa.Column("result_id", sa.Text, nullable=False),
+        sa.Column("result_id", identifier, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),
         sa.Column("code", sa.Text),
