@@ -61,7 +61,7 @@ async def running(
         parts = await start_parts(settings, stack, metrics, logs, time)
         stack.push_async_callback(parts.intake.drain)
         script = PageScript(BUILT)
-        admin_listener = _admin(settings, parts, metrics, script)
+        admin_listener = _admin(settings, parts, metrics, script, time)
         admin_listener.router.add_routes(admin_routes)
         admin = await listen(stack, admin_listener, settings.listen.admin, None)
         access_log = AccessLog.writing_to(logs) if settings.log.access else None
@@ -105,12 +105,16 @@ def _public(settings: Settings, parts: Parts, script: PageScript, time: Time) ->
     return app
 
 
-def _admin(settings: Settings, parts: Parts, metrics: Metrics, script: PageScript) -> web.Application:
+def _admin(
+    settings: Settings, parts: Parts, metrics: Metrics, script: PageScript, time: Time
+) -> web.Application:
     return admin_app(
         registry=metrics.registry,
         health=parts.health,
         before_scrape=parts.before_scrape,
         summary=parts.summary,
+        joins=parts.joins,
+        time=time,
         script_tag=script.tag(),
         hosts=frozenset(settings.listen.admin_hosts),
         token=settings.listen.admin_token,

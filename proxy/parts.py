@@ -13,6 +13,7 @@ from .configured import backend, credentials, receipt_keys, reference_clocks
 from .domain.claims import Redaction, Showing
 from .domain.ports import Backend, BackendState, LedgerState, Offset, Time
 from .domain.receipt import Receipts
+from .ledger.looking import Looking
 from .ledger.store import Store
 from .ledger.writer import LedgerWriter
 from .services.backend_clocks import BackendClocks
@@ -20,8 +21,10 @@ from .services.diagnosis import Diagnosis
 from .services.evidence import EvidenceQuota
 from .services.intake import IntakeService
 from .services.issuance import IssuanceService
+from .services.joins import JoinsService
 from .services.observer import Observer
 from .services.receipt_ids import ReceiptIds
+from .services.recent import RecentSignatures
 from .services.summary import SummaryService
 from .services.traffic import Traffic
 from .settings import NativeBackend as NativeSettings
@@ -70,6 +73,7 @@ class Parts:
     health: Health
     before_scrape: Callable[[], None]
     summary: SummaryService
+    joins: JoinsService
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ async def start_parts(
     )
     observer = _observer(process, clocks, backend_clocks)
     diagnosis = await _diagnosis(process, backends, ledger, clocks)
+    recent = RecentSignatures()
 
     def before_scrape() -> None:
         with process.fail_open[Stage.CLOCK]:
@@ -119,11 +124,12 @@ async def start_parts(
         time=time,
     )
     return Parts(
-        _issuance(process, traffic, observer, diagnosis, receipts),
+        _issuance(process, traffic, observer, diagnosis, receipts, recent=recent),
         _intake(process, receipts, ledger, diagnosis),
         Health(ledger, clocks, traffic, time),
         before_scrape,
         summary,
+        JoinsService(Looking(ledger.read), recent, time),
     )
 
 
@@ -204,7 +210,13 @@ async def _diagnosis(
 
 
 def _issuance(
-    process: _Process, traffic: Traffic, observer: Observer, diagnosis: Diagnosis, receipts: Receipts
+    process: _Process,
+    traffic: Traffic,
+    observer: Observer,
+    diagnosis: Diagnosis,
+    receipts: Receipts,
+    *,
+    recent: RecentSignatures,
 ) -> IssuanceService:
     settings = process.settings
     return IssuanceService(
@@ -217,6 +229,7 @@ def _issuance(
             keys=Showing(settings.privacy.keys),
             secrets=[secret.reveal() for secret in settings.secrets()],
         ),
+        recent=recent,
         metrics=process.metrics,
         logs=process.logs,
         fail_open=process.fail_open,

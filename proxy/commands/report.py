@@ -16,6 +16,7 @@ from .terminal import Paint, put, tell
 if TYPE_CHECKING:
     from ..services.summary_shape import Summary
     from .arguments import Parser
+    from .report_source import Reported
 
     Commands = argparse._SubParsersAction[Parser]
 
@@ -60,16 +61,19 @@ def add_parser(commands: Commands) -> None:
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print the summary as JSON")
-    output.add_argument("--html", metavar="FILE", type=Path, help="not in this version")
+    output.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="write it with its pictures into one file, which asks for nothing",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report. Returns 0, 1 for a problem in the configuration, 2 where there is nothing to report from."""
-    if arguments.html is not None:
-        return _complain("--html is not in this version: use --json, or the terminal's output")
     try:
-        summary, source = _summary(arguments)
+        reported, source = _reported(arguments)
     except SettingsError as error:
         for problem in error.problems:
             tell(str(problem))
@@ -77,7 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
         return BAD_CONFIGURATION
     except _Trouble as error:
         return _complain(str(error))
-    put(_as_json(summary) if arguments.json else _as_text(summary, source))
+    if arguments.html is not None:
+        return _write(arguments.html, reported, source)
+    put(_as_json(reported.summary) if arguments.json else _as_text(reported.summary, source))
     return OK
 
 
@@ -88,16 +94,17 @@ def _period(text: str) -> float:
         raise argparse.ArgumentTypeError(f"it {error}") from None
 
 
-def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
-    """The summary, and where it came from. Raises _Trouble and SettingsError."""
+def _reported(arguments: argparse.Namespace) -> tuple[Reported, str]:
+    """What there is to report, and where it came from. Raises _Trouble and SettingsError."""
     # aiohttp and SQLAlchemy would slow every other command down.
     from ..ledger.places import place_of  # noqa: PLC0415
     from .report_source import NoSummary, NothingAnswers, from_admin, from_ledger  # noqa: PLC0415
 
     token, period_s = os.environ.get(TOKEN_VARIABLE), arguments.since
+    with_points = arguments.html is not None
     try:
         if arguments.admin is not None:
-            return from_admin(arguments.admin, period_s, token), arguments.admin
+            return from_admin(arguments.admin, period_s, token, with_points=with_points), arguments.admin
         settings = load(arguments.config, _environment(), new_secret)
         if settings.listen.admin_token is not None:
             token = settings.listen.admin_token.reveal()
@@ -105,13 +112,14 @@ def _summary(arguments: argparse.Namespace) -> tuple[Summary, str]:
         try:
             if url is None:
                 raise NothingAnswers("listen.admin leaves the port open, so nobody can be asked")
-            return from_admin(url, period_s, token, host="localhost"), url
+            return from_admin(url, period_s, token, host="localhost", with_points=with_points), url
         except NothingAnswers as silence:
-            summary = from_ledger(settings.ledger, tuple(settings.backends), period_s, silence)
+            backends = tuple(settings.backends)
+            reported = from_ledger(settings.ledger, backends, period_s, silence, with_points=with_points)
             tell(f"joinwatch report: {silence}: reading the ledger instead")
     except (NothingAnswers, NoSummary) as error:
         raise _Trouble(str(error)) from error
-    return summary, f"the ledger {place_of(settings.ledger.place())}"
+    return reported, f"the ledger {place_of(settings.ledger.place())}"
 
 
 def _environment() -> dict[str, str]:
@@ -138,6 +146,20 @@ def _as_text(summary: Summary, source: str) -> str:
     from .report_text import as_text  # noqa: PLC0415  # as above
 
     return as_text(summary, source, Paint.on(sys.stdout, os.environ))
+
+
+def _write(file: Path, reported: Reported, source: str) -> int:
+    """The HTML report; 2 where the file cannot be written."""
+    from ..web.status.report import document  # noqa: PLC0415  # as above
+
+    assert reported.points is not None  # noqa: S101  # they were asked for
+    try:
+        file.write_text(document(reported.summary, reported.points, source), encoding="utf-8")
+    except OSError as error:
+        return _complain(
+            f"--html {file} cannot be written: {(error.strerror or type(error).__name__).lower()}"
+        )
+    return OK
 
 
 def _complain(message: str) -> int:

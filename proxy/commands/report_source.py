@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from ..domain.ports import Newest
 from ..ledger.errors import StoreError
-from ..ledger.read_only import tally_of
+from ..ledger.read_only import points_of, tally_of
+from ..services.joins import MAX_POINTS, Points, Told, as_points
 from ..services.summary import Known, summarise
 from ..services.summary_shape import Summary
 from ..settings import LedgerPlace
@@ -23,6 +27,8 @@ ANSWER_S: Final = 40.0
 """joinwatch itself gives up counting after 20 s."""
 
 MAX_BYTES: Final = 16 << 20
+
+_T = TypeVar("_T")
 
 
 class NothingAnswers(Exception):
@@ -42,14 +48,32 @@ class _Refused(msgspec.Struct):
     error: _Refusal
 
 
-def from_admin(base: str, period_s: float, token: str | None, host: str | None = None) -> Summary:
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What was found. `points`: the joins one by one, where they were wanted."""
+
+    summary: Summary
+    points: Points | None = None
+
+
+def from_admin(
+    base: str, period_s: float, token: str | None, host: str | None = None, *, with_points: bool = False
+) -> Reported:
     """Ask an admin listener; `host` is the Host header where it is not the URL's.
 
     Raises NothingAnswers and NoSummary; neither shows the token.
     """
     url = _checked(base)
+    headers = {"Host": host} if host else {}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token.strip()}"
+    summary = _asked(url, "summary", period_s, headers, Summary)
+    return Reported(summary, _asked(url, "joins", period_s, headers, Points) if with_points else None)
+
+
+def _asked(url: URL, what: str, period_s: float, headers: Mapping[str, str], wanted: type[_T]) -> _T:
     try:
-        status, body = asyncio.run(_ask(url, period_s, token, host))
+        status, body = asyncio.run(_ask(url, what, period_s, headers))
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
         raise NothingAnswers(f"nothing answers at {url} ({_why(error)})") from error
     except (aiohttp.ClientError, ValueError) as error:
@@ -59,7 +83,7 @@ def from_admin(base: str, period_s: float, token: str | None, host: str | None =
     if status != 200:
         raise NoSummary(f"{url} answered {status}{_reason(status, body)}")
     try:
-        return msgspec.json.decode(body, type=Summary)
+        return msgspec.json.decode(body, type=wanted)
     except msgspec.MsgspecError as error:
         raise NoSummary(
             f"{url} answered what is no summary ({error}): name the admin listener of this release"
@@ -67,20 +91,28 @@ def from_admin(base: str, period_s: float, token: str | None, host: str | None =
 
 
 def from_ledger(
-    ledger: LedgerPlace, backends: tuple[str, ...], period_s: float, silence: NothingAnswers
-) -> Summary:
+    ledger: LedgerPlace,
+    backends: tuple[str, ...],
+    period_s: float,
+    silence: NothingAnswers,
+    *,
+    with_points: bool = False,
+) -> Reported:
     """What a ledger holds, because of that silence. Raises NoSummary."""
     now = time.time()
     if ledger.path is not None:
         _check_file(ledger.path, silence)
     try:
         tally = tally_of(ledger.place(), now - period_s)
+        newest = Newest(now - period_s, MAX_POINTS + 1)
+        found = points_of(ledger.place(), newest) if with_points else None
     except StoreError as error:
         raise NoSummary(f"{silence}, and {error}") from error
     suspected = [each for each in tally.causes if each.cleared_at is None]
-    return summarise(
+    summary = summarise(
         Known(now=now, since=now - period_s, tally=tally, suspected=suspected, backends=backends)
     )
+    return Reported(summary, None if found is None else as_points(Told(found), now, period_s))
 
 
 def _check_file(file: Path, silence: NothingAnswers) -> None:
@@ -107,12 +139,9 @@ def _checked(base: str) -> URL:
     return url.with_query(None).with_fragment(None)
 
 
-async def _ask(base: URL, period_s: float, token: str | None, host: str | None) -> tuple[int, bytes]:
-    headers = {"Host": host} if host else {}
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token.strip()}"
+async def _ask(base: URL, what: str, period_s: float, headers: Mapping[str, str]) -> tuple[int, bytes]:
     timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
-    url = (base / "api" / "summary").with_query(since=f"{period_s:.0f}s")
+    url = (base / "api" / what).with_query(since=f"{period_s:.0f}s")
     async with (
         aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("Accept-Encoding",)) as session,
         session.get(url, headers=headers, allow_redirects=False) as reply,

@@ -220,6 +220,59 @@ class Tally:
     causes: list[RaisedCause]
 
 
+class JoinPoint(msgspec.Struct, frozen=True, gc=False):
+    """A join as a point in time: of a JoinRecord what a picture needs, as /api/joins tells it. Times are wall times."""
+
+    receipt_id: str = msgspec.field(name="receipt")
+    result_id: str = msgspec.field(name="id")
+    signer: str = msgspec.field(name="backend")
+    outcome: Outcome
+    code: str | None
+    received_at: float
+    joined_at: float | None
+    token_age_s: float | None
+    late: bool
+
+
+JoinKey = tuple[float, str, str]
+"""Where a join stands in the order of arrival: received_at, receipt id, result id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Which joins to tell, the newest first: at most `limit` of those received from `since` on, and before `before`."""
+
+    since: float
+    limit: int
+    before: JoinKey | None = None
+    backend: str | None = None
+    """The signer; None: all."""
+    outcomes: frozenset[Outcome] | None = None
+
+
+class JoinReader(Protocol):
+    """Reads joins in steps so small that no result waits for long; every method raises LedgerUnavailable."""
+
+    async def points(self, newest: Newest) -> list[JoinPoint]:
+        """As points; `outcomes` is not looked at."""
+
+    async def records(self, newest: Newest) -> list[JoinRecord]:
+        """With all that is known of each."""
+
+    async def of_receipt(self, receipt_id: str) -> list[JoinRecord]:
+        """All joins of one signature, in the order of their attempts."""
+
+    async def ages(self, since: float, edges: Sequence[float]) -> Mapping[AgeKey, int]:
+        """How many joins there were from `since` on, the late ones apart, by how old their token was."""
+
+    async def causes(self, since: float) -> list[RaisedCause]:
+        """The causes that were suspected at `since` or later; the oldest first."""
+
+
+AgeKey = tuple[str, Outcome, int | None]
+"""Signer, outcome, and among which edges the token's age lay: 0 below the first; None: not known."""
+
+
 class Results(Protocol):
     """Where join results are taken."""
 

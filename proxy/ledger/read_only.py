@@ -1,13 +1,21 @@
-"""The tally of a ledger that somebody else writes, or that nobody writes now: read-only, for a command."""
+"""A ledger that somebody else writes, or that nobody writes now: read-only, for a command."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from ..domain.ports import Tally
+from sqlalchemy import Connection
+
+from ..domain.ports import JoinPoint, Newest, Tally
 from . import migrations, reading
+from .looking import Looking
 from .places import place_of
 from .store import explained
+
+_T = TypeVar("_T")
 
 
 def tally_of(url: str | Path, since: float) -> Tally:
@@ -26,5 +34,22 @@ def tally_of(url: str | Path, since: float) -> Tally:
                         spans.append(reading.count_joins(connection, begin, end))
                         begin = spans[-1].end
                 return Tally(spans, causes)
+        finally:
+            engine.dispose()
+
+
+def points_of(url: str | Path, newest: Newest) -> list[JoinPoint]:
+    """The newest joins as points. Changes nothing. Raises StoreError."""
+    place = place_of(url)
+    with explained(place):
+        engine = place.connect_reading()
+        try:
+            with engine.connect() as connection:
+                migrations.check(connection)
+
+                async def read(call: Callable[[Connection], _T]) -> _T:
+                    return call(connection)
+
+                return asyncio.run(Looking(read).points(newest))
         finally:
             engine.dispose()

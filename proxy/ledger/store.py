@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -18,6 +19,8 @@ from .places import Place, place_of
 from .tables import Row, causes, from_row, joins, to_row
 
 _PROBE = "(probe)"
+
+_T = TypeVar("_T")
 
 Known = dict[str, dict[str, str]]
 """Receipt id -> result id -> outcome."""
@@ -117,6 +120,11 @@ class Store:
         """See reading.count_joins."""
         with self._read() as connection:
             return reading.count_joins(connection, begin, end)
+
+    def read(self, call: Callable[[Connection], _T]) -> _T:
+        """What one question of looking.py finds."""
+        with self._read() as connection:
+            return call(connection)
 
     def count(self) -> int:
         """How many rows there are."""

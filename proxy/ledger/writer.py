@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from ..domain.ports import (
     AppendedResult,
     History,
@@ -133,6 +135,10 @@ class LedgerWriter:
                 spans.append(await self._open_errands().read(_counting(begin, end)))
                 begin = spans[-1].end
         return Tally(spans, causes)
+
+    async def read(self, call: Callable[[Connection], _T]) -> _T:
+        """One question of looking.py, which must be a bounded one: results wait meanwhile. Raises LedgerUnavailable."""
+        return await self._open_errands().read(lambda store: store.read(call))
 
     def _open_errands(self) -> Errands:
         if self._closing.is_set() or self._store is None:

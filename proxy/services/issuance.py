@@ -21,6 +21,7 @@ from ..telemetry.metrics import Metrics
 from ..telemetry.outcomes import SignatureOutcome, Stage
 from .diagnosis import Diagnosis
 from .observer import Observed, Observer
+from .recent import RecentSignatures, Remembered
 from .traffic import Route, Signed, Traffic, Unserved
 
 
@@ -48,6 +49,7 @@ class IssuanceService:
         diagnosis: Diagnosis,
         receipts: Receipts,
         redaction: Redaction,
+        recent: RecentSignatures,
         metrics: Metrics,
         logs: Logs,
         fail_open: FailOpen,
@@ -58,6 +60,7 @@ class IssuanceService:
         self._diagnosis = diagnosis
         self._receipts = receipts
         self._redaction = redaction
+        self._recent = recent
         self._metrics = metrics
         self._logs = logs
         self._counting = fail_open[Stage.METRIC]
@@ -121,12 +124,11 @@ class IssuanceService:
         with self._counting:
             self._metrics.signature_issued(observed.issuance, verdict, observed.findings, answered_s)
         with self._writing:
+            claims = self._redaction.claims(observed.signature.claims)
+            duration_s = self._time.mono() - issued.began
+            self._recent.keep(Remembered(observed.issuance, claims, verdict, reply.status, duration_s))
             self._logs.signature_issued(
-                observed.issuance,
-                claims=self._redaction.claims(observed.signature.claims),
-                verdict=verdict,
-                status=reply.status,
-                duration_s=self._time.mono() - issued.began,
+                observed.issuance, claims=claims, verdict=verdict, status=reply.status, duration_s=duration_s
             )
         with self._diagnosing:
             self._diagnosis.signature(signed.signer, observed.seen)

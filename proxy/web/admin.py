@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final, Protocol
 
@@ -14,9 +16,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from .. import __version__
-from ..domain.ports import BackendState, LedgerState, Offset
+from ..domain.ports import BackendState, LedgerState, Offset, Time
 from ..domain.secret import Secret
+from ..services.joins import JoinsService
 from ..services.summary import SummaryService
+from .status.pages import StatusPages
 from .summary import SummaryPage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,8 +30,14 @@ OPEN_PATHS: Final = frozenset({"/livez", "/readyz"})
 
 _HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::[0-9]*)?")
 
+_CHALLENGES: Final = ("Bearer", 'Basic realm="joinwatch: the admin token as password", charset="UTF-8"')
+"""A browser can send the token only as a password; the name does not matter."""
+
 _INDEX: Final = f"""joinwatch {__version__}
 
+/             the status page, for a browser
+/joins        the joins as a table, and each one's own page
+/api/joins    the joins of the last hour (?since=, ?backend=) as JSON
 /metrics      Prometheus text and OpenMetrics
 /api/summary  the causes that are suspected, and the joins of the last hour (?since=90s, 15m, 7d) as JSON
 /readyz       ready to serve, and how the ledger and the clock are
@@ -62,6 +72,8 @@ def admin_app(
     health: Health,
     before_scrape: Callable[[], None],
     summary: SummaryService,
+    joins: JoinsService,
+    time: Time,
     script_tag: str,
     hosts: frozenset[str],
     token: Secret | None,
@@ -74,16 +86,14 @@ def admin_app(
         before_scrape()
         return await metrics(request)
 
-    async def index(_request: web.Request) -> web.Response:
-        return web.Response(text=_INDEX.format(script_tag=script_tag))
-
     async def livez(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_request: web.Request) -> web.Response:
         return _json(503 if health.draining else 200, _readiness(health))
 
-    app.router.add_get("/", index)
+    index = _INDEX.format(script_tag=script_tag)
+    StatusPages(summary, joins, script_tag=script_tag, index=index, time=time).add_to(app.router)
     app.router.add_get("/metrics", scrape)
     app.router.add_get("/api/summary", SummaryPage(summary).handle)
     app.router.add_get("/livez", livez)
@@ -106,7 +116,7 @@ def _readiness(health: Health) -> dict[str, object]:
 
 
 def _guard(hosts: frozenset[str], token: Secret | None) -> Callable[..., Awaitable[web.StreamResponse]]:
-    expected = f"Bearer {token.reveal()}".encode() if token else None
+    expected = token.reveal().encode() if token else None
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -120,16 +130,29 @@ def _guard(hosts: frozenset[str], token: Secret | None) -> Callable[..., Awaitab
                 "this Host is not served: use the loopback address, or add the name to listen.admin_hosts"
             )
             return _json(403, {"error": {"code": "host", "message": message}})
-        if expected is not None and request.path not in OPEN_PATHS:
-            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(given, expected):
-                message = "send Authorization: Bearer with the token of listen.admin_token_file"
-                response = _json(401, {"error": {"code": "token", "message": message}})
-                response.headers["WWW-Authenticate"] = "Bearer"
-                return response
+        if expected is None or request.path in OPEN_PATHS:
+            return await handler(request)
+        given = _given(request.headers.get("Authorization", ""))
+        if given is None or not hmac.compare_digest(given, expected):
+            message = "send Authorization: Bearer with the token of listen.admin_token_file"
+            response = _json(401, {"error": {"code": "token", "message": message}})
+            for challenge in _CHALLENGES:
+                response.headers.add("WWW-Authenticate", challenge)
+            return response
         return await handler(request)
 
     return guard
+
+
+def _given(authorization: str) -> bytes | None:
+    """The token, also where it comes as a password; None where there is none."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme == "Bearer":
+        return value.encode("utf-8", "surrogateescape")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            return base64.b64decode(value, validate=True).partition(b":")[2]
+    return None
 
 
 def _host_name(host: str) -> str:

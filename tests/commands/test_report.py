@@ -302,7 +302,7 @@ def test_a_listener_on_any_port_cannot_be_asked(tmp_path: Path, capsys: pytest.C
         (("--since", "0s"), "it is not a time from 1s to 366d"),
         (("--config", "x", "--admin", "http://127.0.0.1:1"), "not allowed with argument"),
         (("--json", "--html", "x"), "not allowed with argument"),
-        (("--html", "report.html"), "--html is not in this version"),
+        (("--html", "report.html"), "nothing answers at"),
         (("--admin", "127.0.0.1:4001"), "--admin is not a URL: write for example http://127.0.0.1:4001"),
         (("--admin", "ftp://127.0.0.1/"), "--admin is not a URL"),
         (("--admin", "http://"), "--admin is not a URL"),

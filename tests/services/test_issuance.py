@@ -22,6 +22,7 @@ from proxy.services.backend_clocks import BackendClocks
 from proxy.services.diagnosis import Diagnosis
 from proxy.services.issuance import IssuanceService
 from proxy.services.observer import Observer
+from proxy.services.recent import RecentSignatures
 from proxy.services.traffic import Route, Traffic
 from proxy.telemetry.fail_open import FailOpen
 from proxy.telemetry.logs import Logs
@@ -138,6 +139,7 @@ class Parts:
     receipts_kind: type[Receipts] = Receipts
     clocks_kind: type[BackendClocks] = BackendClocks
     diagnosis_kind: type[Diagnosis] = Diagnosis
+    recent: RecentSignatures = field(default_factory=RecentSignatures)
     host_clock: HostClock = field(default_factory=HostClock)
     redaction: Redaction = field(default_factory=Redaction)
     new_id: Callable[[], str] = lambda: "receipt-id-of-22-chars"
@@ -172,6 +174,7 @@ class Parts:
             ),
             diagnosis=diagnosis(self.diagnosis_kind),
             receipts=self.receipts_kind([bytes(32)], 86400.0),
+            recent=self.recent,
             redaction=self.redaction,
             metrics=self.metrics,
             logs=logs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from contextlib import closing
 from dataclasses import replace
@@ -30,6 +31,11 @@ async def status_of(port: int, path: str, host: bytes | None, more: bytes = b"")
         await client.send(line + field + more + b"Connection: close\r\n\r\n")
         got, _ = await client.to_end()
     return int(got.split(b" ")[1])
+
+
+def basic(pair: str) -> str:
+    """The header that a browser makes of a user and a password."""
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 ALLOWED = (
@@ -103,6 +109,11 @@ async def test_only_loopback_and_configured_names_are_served(tmp_path: Path) -> 
         pytest.param(f"Bearer {ADMIN_TOKEN[:-1]}", 401, id="shorter"),
         pytest.param(f"bearer {ADMIN_TOKEN.upper()}", 401, id="in capitals"),
         pytest.param(f"Basic {ADMIN_TOKEN}", 401, id="another scheme"),
+        pytest.param(basic(f"anybody:{ADMIN_TOKEN}"), 200, id="as a browser's password"),
+        pytest.param(basic(f":{ADMIN_TOKEN}").lower(), 401, id="a password in lower case"),
+        pytest.param(basic(f"{ADMIN_TOKEN}:"), 401, id="as a browser's user"),
+        pytest.param(basic(ADMIN_TOKEN), 401, id="a password without a colon"),
+        pytest.param("Basic", 401, id="no password"),
         pytest.param("Bearer tökén", 401, id="not ASCII"),
     ],
 )
