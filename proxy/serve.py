@@ -58,6 +58,7 @@ def _greet(settings: Settings, joinwatch: Joinwatch) -> None:
     print(f"  signatures    {routes}", file=sys.stderr)
     print(f"  join results  {public}/join-results", file=sys.stderr)
     print(f"  page script   {public}{PAGE_SCRIPT}", file=sys.stderr)
+    print(f"  status page   {admin}/", file=sys.stderr)
     print(f"  metrics       {admin}/metrics", file=sys.stderr)
     print(f"  health        {admin}/readyz", file=sys.stderr)
     if settings.throwaway:

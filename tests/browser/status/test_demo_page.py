@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from .test_status_page import ARTIFACTS, counts, drawn
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
+ROOT = Path(__file__).parents[3]
 PLAYED_S = 900.0
 
 
@@ -39,8 +41,19 @@ def world(folder: Path) -> Iterator[World]:
         yield made
 
 
+PICTURES = ROOT / "docs" / "pictures"
+"""README's pictures: what this test took when it was last told to (pytest --update-goldens)."""
+
+SHOWN = {
+    "saw-tooth.png": "demo-java-rounding.png",
+    "status-light.png": "demo-light.png",
+    "status-dark.png": "demo-dark.png",
+    "join.png": "demo-join-light.png",
+}
+
+
 async def test_every_fault_is_named_beside_its_picture_and_every_number_is_the_ledgers(
-    browser: Browser, world: World, folder: Path
+    browser: Browser, world: World, folder: Path, request: pytest.FixtureRequest
 ) -> None:
     async with visit(browser) as one:
         page = await one.open(f"{world.watcher.admin}/?since=15m")
@@ -69,6 +82,14 @@ async def test_every_fault_is_named_beside_its_picture_and_every_number_is_the_l
         await page.wait_for_url(re.compile("/joins/"))
         await _kept(page, "demo-join")
         assert (one.console, one.errors) == ([], [])
+    if request.config.getoption("--update-goldens"):
+        for shown, taken in SHOWN.items():
+            shutil.copyfile(ARTIFACTS / taken, PICTURES / shown)
+
+
+async def test_readme_shows_pictures_of_this_world() -> None:
+    shown = re.findall(r"docs/pictures/([\w.-]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert set(shown) == set(SHOWN) == {path.name for path in PICTURES.iterdir()}
 
 
 async def test_no_page_of_it_shows_a_secret(browser: Browser, world: World) -> None:
