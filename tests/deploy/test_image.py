@@ -30,3 +30,8 @@ def test_its_command_is_one_of_joinwatch(name: str) -> None:
     assert (service.get("entrypoint") or entry.program())[-3:] == entry.program()
     arguments = parser().parse_args(service["command"])
     assert (arguments.command, str(arguments.config)) == ("serve", "/etc/joinwatch/joinwatch.toml")
+
+
+def test_the_demo_is_one_too() -> None:
+    arguments = parser().parse_args(whole().services["joinwatch-demo"]["command"])
+    assert arguments.command == "demo"
