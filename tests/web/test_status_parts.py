@@ -94,6 +94,7 @@ def test_labels(lead_s: float, label: str) -> None:
         (words.lead(-33.84), "34 s ahead"),
         (words.lead(0.41), "0.4 s ago"),
         (words.lead(7300.0), "2.03 h ago"),
+        (words.lead(-1.795e12), "56,900 years ahead"),
         (words.offset(None, None), "not known"),
         (words.offset(-0.0012, 0.02), "−0.001 s ± 0.020"),
         (words.moment(None), "not known"),

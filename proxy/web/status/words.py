@@ -80,7 +80,8 @@ def span(seconds: float) -> str:
     size = abs(seconds)
     for unit, length in (("years", 31_556_952.0), ("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if size >= 2 * length:
-            return f"{size / length:,.3g} {unit}" if size < 1e12 else f"{size / length:.2g} {unit}"
+            count = float(f"{size / length:.3g}")
+            return f"{count:g} {unit}" if count < 100 or count >= 1e9 else f"{count:,.0f} {unit}"
     return f"{size:.1f} s" if size < 9.95 else f"{size:.0f} s"
 
 
