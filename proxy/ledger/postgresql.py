@@ -52,6 +52,7 @@ _CONNECTING: Final = {
     "no password supplied": "put the password into ledger.url",
     "does not exist": "create it, or correct ledger.url",
     "pg_hba.conf": "let the server take this user from this host (pg_hba.conf), or correct sslmode in ledger.url",
+    "unexpected eof": "see why the server ended the connection",
     "SSL": "correct sslmode in ledger.url, or turn TLS on at the server",
     "starting up": "wait until it has started",
     "shutting down": "start it",

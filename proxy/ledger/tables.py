@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from sqlalchemy import (
     Boolean,
     Column,
@@ -23,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.diagnosis.base import Cause, Suspicion
-from ..domain.join_result import JoinResult, Outcome, View
+from ..domain.join_result import JoinResult
 from ..domain.ports import JoinRecord, RaisedCause
 from ..domain.receipt import Issuance
 
@@ -173,54 +176,29 @@ def to_row(record: JoinRecord) -> Row:
 
 
 def from_row(row: RowMapping) -> JoinRecord:
-    """The record that a row holds."""
-    issuance = Issuance(
-        receipt_id=row["receipt_id"],
-        sent_at=row["sent_at"],
-        route=row["route"],
-        asked=row["asked"],
-        signer=row["signer"],
-        replica=row["replica"],
-        format=row["format"],
-        iat=row["iat"],
-        exp=row["exp"],
-        iat_offset_s=row["iat_offset_s"],
-        iat_offset_bound_s=row["iat_offset_bound_s"],
-        clock_offset_s=row["clock_offset_s"],
-        clock_bound_s=row["clock_bound_s"],
-        backend_clock_offset_s=row["backend_clock_offset_s"],
-        backend_clock_bound_s=row["backend_clock_bound_s"],
-        findings=tuple(json.loads(row["findings"])),
-        role=row["role"],
-    )
-    result = JoinResult(
-        result_id=row["result_id"],
-        attempt=row["attempt"],
-        outcome=Outcome(row["outcome"]),
-        code=row["code"],
-        error=json.loads(row["error"]),
-        age_ms=row["age_ms"],
-        asked=row["age_asked"],
-        age_clock=row["age_clock"],
-        join_ms=row["join_ms"],
-        step=row["step"],
-        suspended=row["suspended"],
-        signature_intact=row["signature_intact"],
-        meeting_matches=row["meeting_matches"],
-        view=View(row["view"]),
-        sdk_version=row["sdk_version"],
-        dropped=row["dropped"],
-    )
-    return JoinRecord(
-        issuance=issuance,
-        result=result,
-        received_at=row["received_at"],
-        joined_at=row["joined_at"],
-        token_age_s=row["token_age_s"],
-        origin=row["origin"],
-        late=row["late"],
-        evidence=row["evidence"],
-    )
+    """The record that a row holds.
+
+    Raises ValueError for what no record can hold: another release wrote it, or somebody's hand; SQLite keeps text in
+    a column of numbers, and both keep infinity in one.
+    """
+    if any(isinstance(value, float) and not math.isfinite(value) for value in row.values()):
+        raise ValueError("not a number")
+    issuance = [row[name] if name != "findings" else json.loads(row[name]) for name in _ISSUANCE]
+    result = {name: row[name] for name in _RESULT}
+    result |= {"error": json.loads(row["error"]), "asked": row["age_asked"]}
+    record = {name: row[name] for name in _RECORD}
+    return msgspec.convert({**record, "issuance": [_VERSION, *issuance], "result": result}, JoinRecord)
+
+
+def _columns(of: type, *others: str) -> tuple[str, ...]:
+    """The fields of a class that have a column of their own name."""
+    return tuple(field.name for field in dataclasses.fields(of) if field.name not in others)
+
+
+_VERSION: Final = Issuance.__struct_config__.tag
+_ISSUANCE: Final = Issuance.__struct_fields__
+_RESULT: Final = _columns(JoinResult, "error", "asked")
+_RECORD: Final = _columns(JoinRecord, "issuance", "result")
 
 
 def to_cause_row(raised: RaisedCause) -> Row:

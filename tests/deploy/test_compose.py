@@ -105,9 +105,9 @@ DASHBOARDS: Final = ROOT / "dashboards"
 def test_grafana_s_sources_are_services() -> None:
     text = (DASHBOARDS / "provisioning" / "datasources" / "joinwatch.yml").read_text(encoding="utf-8")
     urls = re.findall(r"^    url: http://(\w+):(\d+)$", text, re.MULTILINE)
-    assert {name: int(port) for name, port in urls} == {
-        name: service(name)["ports"][0]["target"] for name in ("prometheus", "alertmanager")
-    }
+    assert {name: int(port) for name, port in urls} == {"prometheus": 9090, "alertmanager": 9093}
+    assert service("prometheus")["ports"][0]["target"] == 9090
+    assert not service("alertmanager").get("ports"), "any page of any origin could silence every alert"
 
 
 def test_grafana_finds_the_dashboards_and_begins_with_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as changed
 
+from proxy.domain.join_result import Outcome
 from proxy.ledger.store import Store
 from proxy.services import joins as joins_service
 from proxy.web.status import pages
@@ -117,6 +119,8 @@ async def test_the_pages_own_files_are_asked_for_again_and_sent_once(tmp_path: P
         ("/picture.svg?since=x", 400, "since is not a time from 1s to 366d"),
         ("/joins?before=nowhere", 400, "before is not a place in the list"),
         ("/joins?before=1e9,a,b", 400, "before is not a place in the list"),
+        ("/joins?backend=%00", 400, "backend is not the name of one"),
+        ("/picture.svg?backend=%00", 400, "backend is not the name of one"),
         ("/joins/nobody-has-this", 404, "this process has not issued it lately"),
         ("/joins/%3Cscript%3E", 404, "this process has not issued it lately"),
         (f"/joins/{'x' * 65}", 404, "this process has not issued it lately"),
@@ -128,6 +132,7 @@ async def test_what_cannot_be_answered(tmp_path: Path, path: str, status: int, t
         assert text in page.text
         assert "<script>" not in page.text
         assert (await app.ask("GET", f"{app.admin}/api/joins?since=x")).error[0] == "since"
+        assert (await app.ask("GET", f"{app.admin}/api/joins?backend=%00")).error[0] == "backend"
 
 
 async def test_without_a_ledger_the_pages_say_so(tmp_path: Path) -> None:
@@ -149,6 +154,49 @@ async def test_without_a_ledger_the_pages_say_so(tmp_path: Path) -> None:
         story = await seen(app, f"/joins/{line['receipt']}")
         assert "No result has come yet, signed by native" in story.text
         assert issued.status == 200
+
+
+SPOILED = {
+    "text for a number": "iat = 'x'",
+    "infinity": "exp = 9e999",
+    "a list for an object": "error = '[1]'",
+    "findings that are no texts": "findings = '[1, [2], {}]'",
+    "no JSON": "findings = 'x'",
+    "an outcome of another release": "outcome = 'sideways'",
+    "a view of another release": "view = 'nowhere'",
+}
+
+
+@pytest.mark.parametrize("change", SPOILED.values(), ids=SPOILED)
+async def test_a_row_that_cannot_be_read_costs_no_page(tmp_path: Path, change: str) -> None:
+    """Another release wrote it, or somebody's hand."""
+    records = seeded.write(tmp_path / "joinwatch.db", NOW)
+    failed = next(each for each in records if each.result.outcome is Outcome.INVALID_SIGNATURE)
+    spoiled = failed.issuance.receipt_id
+    with closing(sqlite3.connect(tmp_path / "joinwatch.db")) as database, database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute(f"UPDATE joins SET {change} WHERE receipt_id = ?", (spoiled,))
+    async with application(tmp_path, seeded.CONFIG) as app:
+        for path in ("/", "/joins", "/joins?only=failed", "/api/joins", "/picture.svg"):
+            reply = await app.ask("GET", app.admin + path, headers={"Accept": "text/html"})
+            assert reply.status == 200, path
+        page = await seen(app, f"/joins/{spoiled}", 404)
+        assert "Nothing is known of this receipt" in page.text
+
+
+async def test_many_who_open_the_page_at_once_all_see_it(tmp_path: Path) -> None:
+    """The ledger refuses a seventeenth question that waits; an alert's link is opened by more people than that."""
+    records = seeded.write(tmp_path / "joinwatch.db", NOW)
+    async with application(tmp_path, seeded.CONFIG) as app:
+        paths = ("/", "/joins", "/api/joins", "/picture.svg?backend=honest") * 10
+        pages = await asyncio.gather(
+            *(app.ask("GET", app.admin + path, headers={"Accept": "text/html"}) for path in paths)
+        )
+        assert {page.status for page in pages} == {200}
+        for page in pages[::4]:
+            assert f"{len(records):,} joins" in page.body.decode()
+        for page in pages[2::4]:
+            assert json.loads(page.body)["ledger"]["available"]
 
 
 # The numbers

@@ -23,6 +23,10 @@ FAILED_SHOWN: Final = 12
 ROWS: Final = 100
 """On a page of the list of joins."""
 
+READERS: Final = 4
+"""Pages that look into the ledger at once, each with three questions at most: the ledger lets sixteen wait and refuses
+the next, and an alert's link is opened by many. The others wait here for their turn."""
+
 _CURSOR: Final = re.compile(r"([0-9]{1,12}\.[0-9]{1,9}),([\w-]{1,64}),([\w-]{1,64})", re.ASCII)
 _RECEIPT_ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 
@@ -42,6 +46,7 @@ class StatusPages:
         self._script_tag = script_tag
         self._index = index
         self._time = time
+        self._turns = asyncio.Semaphore(READERS)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Serve them."""
@@ -61,9 +66,10 @@ class StatusPages:
         except _Unreadable as error:
             return _message(400, "That time cannot be read", str(error))
         newest = Newest(self._time.wall() - period_s, FAILED_SHOWN, outcomes=FAILED)
-        summary, ages, failed = await asyncio.gather(
-            self._summary.summary(period_s), self._joins.ages(period_s), self._joins.newest(newest)
-        )
+        async with self._turns:
+            summary, ages, failed = await asyncio.gather(
+                self._summary.summary(period_s), self._joins.ages(period_s), self._joins.newest(newest)
+            )
         return _page(
             "home",
             period=period,
@@ -83,10 +89,10 @@ class StatusPages:
         """Joins as a table, newest first: the picture in words."""
         try:
             period, period_s = _period(request)
-            before = _cursor(request)
+            before, backend = _cursor(request), _backend(request)
         except _Unreadable as error:
             return _message(400, "That address cannot be read", str(error))
-        backend, only = request.query.get("backend"), request.query.get("only")
+        only = request.query.get("only")
         newest = Newest(
             self._time.wall() - period_s,
             ROWS + 1,
@@ -94,7 +100,8 @@ class StatusPages:
             backend=backend,
             outcomes=FAILED if only == "failed" else None,
         )
-        told = await self._joins.newest(newest)
+        async with self._turns:
+            told = await self._joins.newest(newest)
         if told.found is None:
             return _message(503, "The ledger cannot be read", told.detail)
         rows = told.found[:ROWS]
@@ -115,7 +122,10 @@ class StatusPages:
     async def join(self, request: web.Request) -> web.Response:
         """The story of one signature."""
         receipt_id = request.match_info["receipt"]
-        told = await self._joins.story(receipt_id) if _RECEIPT_ID.fullmatch(receipt_id) else None
+        told = None
+        if _RECEIPT_ID.fullmatch(receipt_id):
+            async with self._turns:
+                told = await self._joins.story(receipt_id)
         if told is None or told.found is None:
             if told is not None and told.detail:
                 return _message(503, "The ledger cannot be read", told.detail)
@@ -138,11 +148,11 @@ class StatusPages:
     async def picture(self, request: web.Request) -> web.Response:
         """The picture of one backend, for browsers without JavaScript."""
         try:
-            _, period_s = _period(request)
+            (_, period_s), backend = _period(request), _backend(request)
         except _Unreadable as error:
-            return _message(400, "That time cannot be read", str(error))
-        backend = request.query.get("backend")
-        told = await self._joins.points(period_s, backend)
+            return _message(400, "That address cannot be read", str(error))
+        async with self._turns:
+            told = await self._joins.points(period_s, backend)
         end = told.generated_at.timestamp()
         title = f"Joins of {home.period_name(period_s)}"
         joins = told.joins or ()
@@ -153,10 +163,12 @@ class StatusPages:
     async def points(self, request: web.Request) -> web.Response:
         """GET /api/joins."""
         try:
-            _, period_s = _period(request)
+            (_, period_s), backend = _period(request), _backend(request)
         except _Unreadable as error:
-            return _json(400, {"error": {"code": "since", "message": str(error)}})
-        response = _json(200, await self._joins.points(period_s, request.query.get("backend")))
+            return _json(400, {"error": {"code": str(error).partition(" ")[0], "message": str(error)}})
+        async with self._turns:
+            told = await self._joins.points(period_s, backend)
+        response = _json(200, told)
         response.enable_compression()
         return response
 
@@ -168,6 +180,13 @@ def _period(request: web.Request) -> tuple[str, float]:
     except ValueError as error:
         # Without what was sent: it is not repeated to whoever made somebody open a link.
         raise _Unreadable(f"since {error}") from None
+
+
+def _backend(request: web.Request) -> str | None:
+    name = request.query.get("backend")
+    if name is not None and not name.isprintable():  # PostgreSQL refuses a text with a NUL
+        raise _Unreadable("backend is not the name of one: take a link of the status page")
+    return name
 
 
 def _cursor(request: web.Request) -> JoinKey | None:
