@@ -97,7 +97,7 @@ def _cause(cause: CauseSummary, now: datetime, paint: Paint) -> Iterator[str]:
         f"{_percent(share)} of the joins {verb}"
         for share, verb in (
             (cause.predicted_failing_share, "should fail by it"),
-            (cause.observed_failing_share, "did"),
+            (cause.observed_failing_share, "were refused as invalid (3712)"),
         )
         if share is not None
     ]

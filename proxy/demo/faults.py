@@ -25,13 +25,13 @@ PLANTED: Final = (
         "java_rounding",
         "float32_rounding",
         "Math.round((System.currentTimeMillis() - 30000) / 1000)",
-        "System.currentTimeMillis() / 1000 - 30",
+        "System.currentTimeMillis() / 1000 - 60",
     ),
     Fault(
         "java_rounding_no_margin",
         "float32_rounding",
         "Math.round(System.currentTimeMillis() / 1000)",
-        "System.currentTimeMillis() / 1000 - 30",
+        "System.currentTimeMillis() / 1000 - 60",
     ),
     Fault("fast_clock", "backend_clock_ahead", "its host's clock is 45 s ahead", "the clock is right"),
     Fault(

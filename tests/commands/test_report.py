@@ -171,8 +171,8 @@ def test_without_a_process_the_ledger_is_read(capsys: pytest.CaptureFixture[str]
     assert "for 100 s; 2 joins failed on their signature meanwhile" in text
     assert "was backend_clock_ahead, confidence 0.99, from " in text
     assert (
-        "evidence 4 of 4 iat values ≡ 64 costs 26.2 % of the joins should fail by it, 75.0 % of the joins did"
-        in text
+        "evidence 4 of 4 iat values ≡ 64 costs 26.2 % of the joins should fail by it, 75.0 % of the joins were refused"
+        " as invalid (3712)" in text
     )
     assert "a refused signature works after at most 64 s" in text
     assert "mend use a double" in text

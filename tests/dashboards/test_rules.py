@@ -109,7 +109,7 @@ def test_every_metric_and_label_is_known(expr: str) -> None:
         else:
             assert labels <= {"job", "instance", *declared(selector)[1]}
     for grouping in groupings(expr):
-        known = {"job", "instance", "backend"}
+        known = {"job", "instance", "backend", "alertname", "alertstate", "severity"}
         for selector in grouping.selectors:
             if selector.name not in recorded and selector.name not in OF_PROMETHEUS:
                 known |= {*declared(selector)[1]}
@@ -177,7 +177,7 @@ def test_a_text_names_the_spans_that_its_rule_looks_at(alert: Alert) -> None:
     looked_at = {span for found in spans for span in found if span} | {alert.waits}
     looked_at |= {f"{seconds // 60}m" for seconds in map(int, re.findall(r"< (\d+)\b", alert.expr))}
     for query in alert.asked():
-        looked_at |= set(re.findall(r"increase(\d+[mhd])", query))
+        looked_at |= set(re.findall(r"(?:increase|increase\(.+\[)(\d+[mhd])", query))
     for count, unit in _SPAN.findall(alert.annotations["summary"]):
         assert f"{1 if count in ('a', 'an') else count}{_UNITS[unit]}" in looked_at
 
