@@ -294,6 +294,8 @@ def _expect_delivery(expected: _Expected, backend: str, delivery: Delivery, toke
     outcome = delivery.outcome
     expected.count("joins", backend=backend, outcome=outcome)
     expected.count("signatures_reported", by=int(delivery.first), backend=backend)
+    refused = outcome == "invalid_signature" and (delivery.first or reason == "resolved")
+    expected.count("signatures_refused", by=int(refused), backend=backend)
     expected.count("no_result_resolved", by=int(reason == "resolved"), backend=backend)
     expected.count("client_dropped_results", by=delivery.result.get("dropped", 0))
     if delivery.code is not None:
