@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from ...domain.join_result import Outcome
 from ...domain.ports import JoinRecord
 from ...domain.receipt import Issuance
 from ...services.joins import Story
 from .environment import OUTCOME_NAMES
 from .scale import place
 from .words import span
-
-SUCCEEDED: Final = frozenset({Outcome.JOINED})
 
 
 @dataclass(frozen=True, slots=True)
