@@ -59,6 +59,15 @@ class Read(Protocol):
         """What it finds."""
 
 
+class _Step(Protocol[_T]):
+    """A bounded part of the newest joins, and where to go on; None: nowhere."""
+
+    def __call__(
+        self, connection: Connection, newest: Newest, before: JoinKey | None, many: int
+    ) -> tuple[list[_T], JoinKey | None]:
+        """So many at most."""
+
+
 class Looking:
     """Implements ports.JoinReader."""
 
@@ -67,27 +76,11 @@ class Looking:
 
     async def points(self, newest: Newest) -> list[JoinPoint]:
         """The newest joins as points. Raises LedgerUnavailable."""
-        found: list[JoinPoint] = []
-        before = newest.before
-        while len(found) < newest.limit:
-            many = min(POINTS, newest.limit - len(found))
-            rows, before = await self._read(partial(_points, newest=newest, before=before, many=many))
-            found += rows
-            if before is None:
-                break
-        return found
+        return await self._newest(_points, newest, POINTS)
 
     async def records(self, newest: Newest) -> list[JoinRecord]:
         """The newest joins whole. Raises LedgerUnavailable."""
-        found: list[JoinRecord] = []
-        before = newest.before
-        while len(found) < newest.limit:
-            many = min(WHOLE, newest.limit - len(found))
-            rows, before = await self._read(partial(_records, newest=newest, before=before, many=many))
-            found += rows
-            if before is None:
-                break
-        return found
+        return await self._newest(_records, newest, WHOLE)
 
     async def of_receipt(self, receipt_id: str) -> list[JoinRecord]:
         """All joins of one signature, by attempt. Raises LedgerUnavailable."""
@@ -101,6 +94,17 @@ class Looking:
             counted, begin = await self._read(partial(_ages, begin=begin, edges=edges))
             for key, count in counted.items():
                 found[key] = found.get(key, 0) + count
+        return found
+
+    async def _newest(self, step: _Step[_T], newest: Newest, at_once: int) -> list[_T]:
+        found: list[_T] = []
+        before = newest.before
+        while len(found) < newest.limit:
+            many = min(at_once, newest.limit - len(found))
+            rows, before = await self._read(partial(step, newest=newest, before=before, many=many))
+            found += rows
+            if before is None:
+                break
         return found
 
     async def causes(self, since: float) -> list[RaisedCause]:

@@ -201,7 +201,9 @@ def test_time_to_stop(name: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    minutes, seconds = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", text).groups(default="0")  # type: ignore[union-attr]
+    found = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", text)
+    assert found is not None
+    minutes, seconds = found.groups(default="0")
     return int(minutes) * 60 + int(seconds)
 
 

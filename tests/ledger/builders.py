@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sized
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -239,6 +239,12 @@ async def writing(
         yield Watched(writer, metrics, lines)
     finally:
         await writer.aclose()
+
+
+async def grown(names: Sized, by: int) -> None:
+    """Waits until there are so many more."""
+    least = len(names) + by
+    await eventually(lambda: len(names) >= least)
 
 
 async def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:

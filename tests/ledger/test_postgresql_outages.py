@@ -15,7 +15,7 @@ from proxy.ledger.store import Store
 from tests.support.cutting import Cutter, cutting
 from tests.support.postgresql import Cluster
 
-from .builders import NOW, Watched, eventually, record, writing
+from .builders import NOW, Watched, eventually, grown, record, writing
 from .homes import Home, postgresql_home
 
 FIRST = AppendedResult(Appended.NEW, first=True)
@@ -94,8 +94,7 @@ async def test_the_server_is_killed_and_restarted_under_load(own_server: Cluster
 
         sending = [asyncio.create_task(send()) for _ in range(SENDERS)]
         for stop in (own_server.kill, own_server.stop, own_server.kill):
-            so_far = len(done)
-            await eventually(lambda at=so_far: len(done) > at + 200)  # type: ignore[misc]  # bound now
+            await grown(done, 201)
             await asyncio.to_thread(stop)
             await eventually(lambda: watched.writable() == 0)
             await asyncio.to_thread(own_server.start)

@@ -20,7 +20,7 @@ from tests.support.joinwatch import Joinwatch, sample
 from tests.support.postgresql import Cluster
 from tests.support.secrets import CLIENT_SECRET, KEY, RECEIPT_KEY, found_in
 
-from .builders import eventually
+from .builders import grown
 from .homes import Home, postgresql_home
 
 REPOSITORY = Path(__file__).parents[2]
@@ -132,16 +132,14 @@ async def test_every_204_is_found_after_kill_9_of_either(own_server: Cluster, tm
     for kill_server in (False, True, False):
         async with serving(tmp_path, home) as one, aiohttp.ClientSession() as http:
             await one.logged("ledger.available")
-            so_far = len(acknowledged)
             pressing = [asyncio.create_task(press(http, one)) for _ in range(8)]
             try:
-                await eventually(lambda at=so_far: len(acknowledged) > at + 100)  # type: ignore[misc]  # now
+                await grown(acknowledged, 101)
                 if kill_server:
                     await asyncio.to_thread(own_server.kill)
                     await asyncio.to_thread(own_server.start)
                     await one.logged("ledger.available", 2, 20.0)
-                    so_far = len(acknowledged)
-                    await eventually(lambda at=so_far: len(acknowledged) > at + 50)  # type: ignore[misc]  # now
+                    await grown(acknowledged, 51)
                 await one.kill()
             finally:
                 for task in pressing:

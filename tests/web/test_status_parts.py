@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,20 +28,20 @@ from tests.support import seeded
 NOW = 1_800_000_000.0
 
 
-def point(number: int = 0, **fields: object) -> JoinPoint:
+def point(number: int = 0, **fields: Any) -> JoinPoint:
     """A join a minute ago."""
-    usual = {
-        "receipt_id": f"r{number}",
-        "result_id": "a",
-        "signer": "java",
-        "outcome": Outcome.JOINED,
-        "code": None,
-        "received_at": NOW - 60,
-        "joined_at": NOW - 60,
-        "token_age_s": 10.0,
-        "late": False,
-    }
-    return JoinPoint(**{**usual, **fields})  # type: ignore[arg-type]
+    usual = JoinPoint(
+        receipt_id=f"r{number}",
+        result_id="a",
+        signer="java",
+        outcome=Outcome.JOINED,
+        code=None,
+        received_at=NOW - 60,
+        joined_at=NOW - 60,
+        token_age_s=10.0,
+        late=False,
+    )
+    return changed(usual, **fields)
 
 
 @given(st.floats(-1e11, 1e11), st.floats(-1e11, 1e11))
