@@ -46,14 +46,7 @@ HOSTILE = "pod\x1b]0;owned\x07\x1b[2J\u202e\x9b31m\r\nforged line"
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, and an environment of our own: a joinwatch that nobody runs."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith(("JOINWATCH", "ZOOM")):
-            monkeypatch.delenv(name)
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+def _here(nobody_runs: None, tmp_path: Path) -> None:
     (tmp_path / "joinwatch.toml").write_text(f'{NATIVE}[listen]\nadmin = "127.0.0.1:{unused_port()}"\n')
 
 

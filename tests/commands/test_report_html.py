@@ -29,15 +29,7 @@ from tests.support.servers import unused_port
 HOSTILE = "</style><script>alert(1)</script><img src=//evil.example/x>"
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, and an environment of our own: a joinwatch that nobody runs."""
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith(("JOINWATCH", "ZOOM")):
-            monkeypatch.delenv(name)
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("nobody_runs")
 
 
 def written(tmp_path: Path, *arguments: str) -> tuple[str, Document]:
